@@ -1,0 +1,1 @@
+"""The recipe of the bundled gene tables: ids, symbols, earlier names, orthologs."""
