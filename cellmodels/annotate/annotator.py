@@ -1,0 +1,99 @@
+"""What names cells: one interface for the default model, the marker table and models to come."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from cellmodels.default.features import fold_onto, shared_names
+
+if TYPE_CHECKING:
+    from cellmodels.default.model import DefaultModel
+    from cellmodels.genes import GeneMap
+
+# Shapes: B cells, V columns of the file, F feature genes, C classes, K components.
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an annotator says about a block of cells.
+
+    Attributes
+    ----------
+    log_p_BC
+        Uncalibrated natural-log probability of each class.
+    embedding_BD
+        One unit vector a cell.
+    components_BK
+        Coordinates that know no labels; clusters are made of these.
+    features_BF
+        log1p(CP10k) over the annotator's genes, sparse.
+    """
+
+    log_p_BC: np.ndarray
+    embedding_BD: np.ndarray
+    components_BK: np.ndarray
+    features_BF: sparse.csr_matrix
+
+
+class Annotator(ABC):
+    """Scores blocks of cells of one file against fixed classes."""
+
+    name: str
+    sha256: str
+    classes: tuple[str, ...]
+    tissues: tuple[tuple[str, ...], ...]
+    genes: np.ndarray
+
+    @abstractmethod
+    def bind(self, genes: GeneMap) -> BoundAnnotator:
+        """The annotator for the columns of one file."""
+
+
+class BoundAnnotator(ABC):
+    """An annotator that knows the columns of a file; picklable, so that Dask workers can carry it."""
+
+    n_used: int
+
+    @abstractmethod
+    def score(self, block: sparse.csr_matrix) -> Scores:
+        """Scores of a block of linear CP10k rows, float32 CSR [B, V]."""
+
+
+class DefaultAnnotator(Annotator):
+    """The embedded default model."""
+
+    def __init__(self, model: DefaultModel) -> None:
+        self.model = model
+        self.name = f"bioseq-default {model.config['version']}"
+        self.sha256 = model.sha256
+        self.classes = model.classes
+        self.tissues = model.tissues
+        self.genes = model.genes
+
+    def bind(self, genes: GeneMap) -> BoundDefault:
+        return BoundDefault(self.model, fold_onto(shared_names(genes.symbols, genes.organism), self.genes))
+
+
+class BoundDefault(BoundAnnotator):
+    """The default model for the columns of one file."""
+
+    def __init__(self, model: DefaultModel, fold_VF: sparse.csr_matrix) -> None:
+        self.model = model
+        self.fold_VF = fold_VF
+        self.n_used = int((fold_VF.sum(axis=0) > 0).sum())
+
+    def score(self, block: sparse.csr_matrix) -> Scores:
+        features_BF = sparse.csr_matrix(block @ self.fold_VF)
+        np.log1p(features_BF.data, out=features_BF.data)
+        dense_BF = features_BF.toarray()
+        return Scores(
+            self.model.log_probabilities(dense_BF),
+            self.model.embed(dense_BF),
+            self.model.components(dense_BF),
+            features_BF,
+        )

@@ -1,0 +1,106 @@
+"""From class probabilities to an answer on the ontology: as fine as the evidence allows, no finer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from cellmodels.ontology import cell_ontology
+
+from .result import UNKNOWN, Call
+
+# Shapes: B cells, C classes, N answer nodes.
+
+CELL = "CL:0000000"
+
+
+class AnswerTree:
+    """The nodes that may be answered, and the classes below each.
+
+    Nodes are the model's classes and the lineages and compartments above them, so that two siblings
+    that cannot be told apart are answered by a parent that a biologist would use.
+
+    Parameters
+    ----------
+    classes
+        Cell Ontology ids of the model's classes.
+    only
+        Allowed answers; None allows every node.
+    """
+
+    def __init__(self, classes: Sequence[str], only: Sequence[str] | None = None) -> None:
+        ontology = cell_ontology()
+        self.classes = tuple(classes)
+        if only is None:
+            wanted = set(classes)
+            for cl_id in classes:
+                wanted |= {ontology.roll_up(cl_id, "lineage"), ontology.roll_up(cl_id, "compartment")}
+            wanted -= {CELL}
+        else:
+            wanted = set(only)
+        member = {n: [ontology.is_a(c, n) for c in classes] for n in sorted(wanted)}
+        nodes = [n for n in member if any(member[n])]
+        self.without_class = tuple(n for n in member if not any(member[n]))
+        self.nodes = tuple(sorted(nodes, key=lambda n: (sum(member[n]), n)))
+        self.member_CN = np.array([member[n] for n in self.nodes], np.float32).T
+        self.breadth_N = self.member_CN.sum(axis=0)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Ontology name of each node."""
+        ontology = cell_ontology()
+        return tuple(ontology.name(node) for node in self.nodes)
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Ontology name of each class."""
+        ontology = cell_ontology()
+        return tuple(ontology.name(cl_id) for cl_id in self.classes)
+
+    @property
+    def allowed_C(self) -> np.ndarray:
+        """Classes below any node."""
+        return self.member_CN.any(axis=1)
+
+    def choose(self, p_BC: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """The narrowest node of at least `threshold` for each row, and its probability.
+
+        Returns
+        -------
+        node_B
+            Index into `nodes`; -1 where no node is probable enough.
+        probability_B
+            Probability of that node; of the most probable class where there is none.
+        """
+        p_BN = p_BC @ self.member_CN
+        enough_BN = p_BN >= threshold
+        # Fewest classes below first; the more probable of two equally narrow ones.
+        rank_BN = np.where(enough_BN, p_BN - self.breadth_N, -np.inf)
+        node_B = rank_BN.argmax(axis=1)
+        found_B = enough_BN.any(axis=1)
+        probability_B = np.where(found_B, p_BN[np.arange(len(p_BN)), node_B], p_BC.max(axis=1))
+        return np.where(found_B, node_B, -1), np.minimum(probability_B, 1.0)
+
+    def call(self, p_C: np.ndarray, threshold: float, minimum: float = 0.0) -> Call:
+        """The answer for one row of probabilities, with its runner-up and its reason."""
+        node_1, probability_1 = self.choose(p_C[None], threshold)
+        node, confidence = int(node_1[0]), float(probability_1[0])
+        best = int(p_C.argmax())
+        if node < 0 or confidence < minimum:
+            second = int(np.argsort(-p_C, kind="stable")[1]) if len(p_C) > 1 else best
+            candidates = f"{self.class_names[best]} ({p_C[best]:.2f}), {self.class_names[second]} ({p_C[second]:.2f})"
+            limit = f"--min-confidence {minimum:g}" if node >= 0 else "one half"
+            reason = f"low margin: no answer reaches {limit}; nearest: {candidates}"
+            return Call(UNKNOWN, "", confidence, self.class_names[best], float(p_C[best]), reason)
+        below_C = self.member_CN[:, node] > 0
+        outside_C = np.where(below_C, 0.0, p_C)
+        other = int(outside_C.argmax())
+        runner_up = (self.class_names[other], float(outside_C[other])) if outside_C[other] > 0 else ("", 0.0)
+        reason = ""
+        if below_C.sum() > 1 and self.nodes[node] != self.classes[best]:
+            inside = np.argsort(np.where(below_C, -p_C, 0.0), kind="stable")[:2]
+            names = " and ".join(self.class_names[i] for i in inside)
+            reason = f"parent of {names}, which cannot be told apart here"
+        return Call(self.names[node], self.nodes[node], confidence, *runner_up, reason)

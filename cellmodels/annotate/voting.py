@@ -1,0 +1,85 @@
+"""From per-cell answers to one answer a cluster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellmodels.ontology import cell_ontology
+
+from .answers import AnswerTree
+from .calibration import Calibration
+from .result import UNKNOWN, Call, ClusterAnswer
+
+# Shapes: B cells, C classes.
+
+SMALL = 5
+MINIMUM_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class ClusterScores:
+    """Sums over the cells of each cluster, gathered block by block.
+
+    Attributes
+    ----------
+    n_cells
+        Cells [K].
+    sum_p_KC
+        Sum of the calibrated per-cell probabilities.
+    """
+
+    n_cells: np.ndarray
+    sum_p_KC: np.ndarray
+
+
+def vote(
+    name: str,
+    per_cell: Sequence[str],
+    p_C: np.ndarray,
+    tree: AnswerTree,
+    calibration: Calibration,
+    minimum: float,
+) -> ClusterAnswer:
+    """The answer for one cluster.
+
+    Parameters
+    ----------
+    name
+        The cluster.
+    per_cell
+        Ontology id of each cell's own answer ("" where Unknown).
+    p_C
+        Probabilities of the cluster as a whole, already calibrated.
+    minimum
+        The user's --min-confidence.
+    """
+    ontology = cell_ontology()
+    call = tree.call(p_C, calibration.threshold, minimum)
+    votes = Counter(per_cell)
+    shares = tuple(
+        (ontology.name(cl_id) if cl_id else UNKNOWN, count / len(per_cell))
+        for cl_id, count in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:5]
+    )
+    agreement = 0.0
+    if call.known:
+        agreeing = sum(count for cl_id, count in votes.items() if cl_id and _same_branch(cl_id, call.cl_id))
+        agreement = agreeing / len(per_cell)
+    status = _status(call, agreement, len(per_cell))
+    return ClusterAnswer(name, len(per_cell), call, status, agreement, votes=shares)
+
+
+def _status(call: Call, agreement: float, n_cells: int) -> str:
+    if not call.known:
+        return "unknown"
+    if n_cells < SMALL:
+        return "small"
+    return "named" if agreement >= MINIMUM_SHARE else "mixed"
+
+
+def _same_branch(one: str, other: str) -> bool:
+    ontology = cell_ontology()
+    return ontology.is_a(one, other) or ontology.is_a(other, one)
