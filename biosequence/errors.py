@@ -25,7 +25,7 @@ class BioseqError(ValueError):
         super().__init__("\n".join(self.lines()))
 
     def __reduce__(self):
-        # Keyword-only arguments do not survive the default exception pickling (Dask, multiprocessing).
+        # Keyword-only arguments do not survive the default way between processes (Dask).
         return _rebuild, (type(self), self.what, self.where, self.fix)
 
     def lines(self) -> tuple[str, ...]:

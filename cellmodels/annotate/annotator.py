@@ -47,6 +47,7 @@ class Annotator(ABC):
     sha256: str
     classes: tuple[str, ...]
     tissues: tuple[tuple[str, ...], ...]
+    answers: tuple[str, ...]
     genes: np.ndarray
 
     @abstractmethod
@@ -63,6 +64,14 @@ class BoundAnnotator(ABC):
     def score(self, block: sparse.csr_matrix) -> Scores:
         """Scores of a block of linear CP10k rows, float32 CSR [B, V]."""
 
+    @abstractmethod
+    def pooled(self, features_BF: sparse.csr_matrix) -> np.ndarray:
+        """Uncalibrated log probability [C] of cells taken together (their mean expression)."""
+
+    @abstractmethod
+    def similarity(self, features_BF: sparse.csr_matrix) -> float:
+        """Cosine between the cells' mean and the class most like it; 1 for a perfect likeness."""
+
 
 class DefaultAnnotator(Annotator):
     """The embedded default model."""
@@ -73,6 +82,7 @@ class DefaultAnnotator(Annotator):
         self.sha256 = model.sha256
         self.classes = model.classes
         self.tissues = model.tissues
+        self.answers = model.answers
         self.genes = model.genes
 
     def bind(self, genes: GeneMap) -> BoundDefault:
@@ -91,9 +101,20 @@ class BoundDefault(BoundAnnotator):
         features_BF = sparse.csr_matrix(block @ self.fold_VF)
         np.log1p(features_BF.data, out=features_BF.data)
         dense_BF = features_BF.toarray()
+        embedding_BD = self.model.embed(dense_BF)
         return Scores(
-            self.model.log_probabilities(dense_BF),
-            self.model.embed(dense_BF),
+            self.model.log_probabilities(embedding_BD),
+            embedding_BD,
             self.model.components(dense_BF),
             features_BF,
         )
+
+    def pooled(self, features_BF: sparse.csr_matrix) -> np.ndarray:
+        return self.model.log_probabilities(self.model.embed(_mean(features_BF)))[0]
+
+    def similarity(self, features_BF: sparse.csr_matrix) -> float:
+        return self.model.similarity(_mean(features_BF))
+
+
+def _mean(features_BF: sparse.csr_matrix) -> np.ndarray:
+    return np.asarray(features_BF.mean(axis=0), dtype=np.float32).reshape(1, -1)

@@ -26,21 +26,26 @@ class AnswerTree:
     ----------
     classes
         Cell Ontology ids of the model's classes.
+    extra
+        Further answers: broad types that are no class of their own.
     only
         Allowed answers; None allows every node.
     """
 
-    def __init__(self, classes: Sequence[str], only: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, classes: Sequence[str], *, extra: Sequence[str] = (), only: Sequence[str] | None = None
+    ) -> None:
         ontology = cell_ontology()
         self.classes = tuple(classes)
         if only is None:
-            wanted = set(classes)
+            wanted = set(classes) | set(extra)
             for cl_id in classes:
                 wanted |= {ontology.roll_up(cl_id, "lineage"), ontology.roll_up(cl_id, "compartment")}
             wanted -= {CELL}
         else:
             wanted = set(only)
-        member = {n: [ontology.is_a(c, n) for c in classes] for n in sorted(wanted)}
+        above = [ontology.ancestors(c) | {c} for c in classes]
+        member = {n: [n in lineage for lineage in above] for n in sorted(wanted)}
         nodes = [n for n in member if any(member[n])]
         self.without_class = tuple(n for n in member if not any(member[n]))
         self.nodes = tuple(sorted(nodes, key=lambda n: (sum(member[n]), n)))

@@ -34,6 +34,8 @@ class DefaultModel:
         Cell Ontology ids of the C classes.
     tissues
         Tissue names of each class; ("any",) where it lives everywhere.
+    answers
+        Broad types that may be answered besides the classes.
     tensors
         The arrays of model.safetensors.
     config
@@ -45,6 +47,7 @@ class DefaultModel:
     genes: np.ndarray
     classes: tuple[str, ...]
     tissues: tuple[tuple[str, ...], ...]
+    answers: tuple[str, ...]
     tensors: dict[str, np.ndarray]
     config: dict[str, Any]
     sha256: str
@@ -73,13 +76,16 @@ class DefaultModel:
             raise ModelError(msg, where=str(folder), fix="Install bioseq-toolkit again.")
         stored = load_file(folder / "model.safetensors")
         tensors = {name: array.astype(np.float32) for name, array in stored.items()}
-        cells = [line.split("\t") for line in lines[1:]]
+        rows = [line.split("\t") for line in lines[1:]]
+        cells = [row for row in rows if row[3] == "class"]
+        answers = tuple(row[0] for row in rows if row[3] != "class")
         classes = tuple(cell[0] for cell in cells)
         tissues = tuple(tuple(cell[2].split(",")) for cell in cells)
         if tensors["first.weight"].shape[1] != len(genes) or len(tensors["bias"]) != len(classes):
             msg = "The weights do not fit genes.txt or classes.tsv."
             raise ModelError(msg, where=str(folder), fix="Install bioseq-toolkit again.")
-        return cls(np.array(genes, dtype=object), classes, tissues, tensors, config, sha256)
+        genes_F = np.array(genes, dtype=object)
+        return cls(genes_F, classes, tissues, answers, tensors, config, sha256)
 
     @cached_property
     def _first_FH(self) -> np.ndarray:
@@ -95,20 +101,28 @@ class DefaultModel:
         """Unit embedding float32 [B, D] of log1p(CP10k) rows (or ranked-list weights)."""
         return np.concatenate([self._embed(block) for block in _blocks(x_BF)])[: len(x_BF)]
 
-    def log_probabilities(self, x_BF: np.ndarray) -> np.ndarray:
-        """Natural-log probability float32 [B, C] of each class, before calibration."""
+    def log_probabilities(self, embedding_BD: np.ndarray) -> np.ndarray:
+        """Natural-log probability float32 [B, C] of each class for embedded cells, before calibration."""
         parts = []
-        for block in _blocks(x_BF):
-            logits = self._embed(block) @ self._prototype_DC + self.tensors["bias"]
+        for block in _blocks(embedding_BD):
+            logits = block @ self._prototype_DC + self.tensors["bias"]
             logits -= logits.max(axis=1, keepdims=True)
             parts.append(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
-        return np.concatenate(parts)[: len(x_BF)]
+        return np.concatenate(parts)[: len(embedding_BD)]
 
     def components(self, x_BF: np.ndarray) -> np.ndarray:
         """Coordinates float32 [B, K] on the model's expression components, which know no labels."""
         mean, basis = self.tensors["components.mean"], self.tensors["components.basis"]
         parts = [(_unit(block) - mean) @ basis for block in _blocks(x_BF)]
         return np.concatenate(parts)[: len(x_BF)]
+
+    def similarity(self, x_1F: np.ndarray) -> float:
+        """Greatest cosine, in component space, between one profile and the class means."""
+        return float((_unit(self.components(x_1F)) @ self._class_KC).max())
+
+    @cached_property
+    def _class_KC(self) -> np.ndarray:
+        return np.ascontiguousarray(_unit(self.tensors["class.components"]).T)
 
     def _embed(self, x_BF: np.ndarray) -> np.ndarray:
         hidden = _unit(x_BF) @ self._first_FH + self.tensors["first.bias"]

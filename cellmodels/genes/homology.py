@@ -12,7 +12,7 @@ from .tables import ORGANISMS, read_table
 
 @cache
 def orthologs(organism_from: str, organism_to: str) -> dict[str, tuple[str, ...]]:
-    """The orthologs of each symbol, the one of the same name first.
+    """The orthologs of each symbol, the one of the same name first, then the best known.
 
     Families of more than ten copies are left out: their members answer to none in particular.
     The mapping is shared between callers; do not change it.
@@ -38,6 +38,7 @@ def orthologs(organism_from: str, organism_to: str) -> dict[str, tuple[str, ...]
         ours, theirs = (human, mouse) if organism_from == "human" else (mouse, human)
         found[ours].append(theirs)
     return {
-        ours: tuple(sorted(theirs, key=lambda name: (name.upper() != ours.upper(), name)))
+        # The sort is stable: beyond the namesake, the table's order stands.
+        ours: tuple(sorted(theirs, key=lambda name: name.upper() != ours.upper()))
         for ours, theirs in found.items()
     }

@@ -124,7 +124,7 @@ def map_genes(names: Iterable[Any], *, organism: str = "auto") -> GeneMap:
     texts = tuple(name if isinstance(name, str) else _text(name) for name in names)
     votes = organism_votes(texts)
     if organism == "auto":
-        organism = likeliest(votes)
+        organism = likeliest(votes, texts)
     elif contradicts(votes, organism, len(texts)):
         raise _other_organism(texts, votes, organism)
     find = gene_table(organism).find

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .patterns import assembly_species, bare_name, ensembl_species, joined_id
 from .tables import ORGANISMS, gene_table
 
 UPPER_SHARE = 0.98
+WEAK_SHARE = 0.01
+WEAK_SAMPLE = 2000
 
 
 def organism_votes(names: Iterable[str]) -> dict[str, int]:
@@ -54,8 +56,17 @@ def _add_symbol_votes(votes: dict[str, int], names: list[str]) -> None:
             votes["human" if in_human else "mouse"] += 1
 
 
-def likeliest(votes: dict[str, int]) -> str:
-    """The organism with most votes; human when nothing speaks for either."""
+def likeliest(votes: dict[str, int], names: Sequence[str]) -> str:
+    """The organism with most votes; where hardly a name votes, the one that maps more names.
+
+    Human when that leaves a tie.
+    """
+    if max(votes[organism] for organism in ORGANISMS) < WEAK_SHARE * len(names):
+        seen = names[:: max(1, len(names) // WEAK_SAMPLE)]
+        votes = {
+            organism: sum(gene_table(organism).find(name)[0] != "" for name in seen)
+            for organism in ORGANISMS
+        }
     return "mouse" if votes["mouse"] > votes["human"] else "human"
 
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from biosequence.errors import UsageError
 
-from .patterns import ENSEMBL, bare_name, joined_id, name_variants
+from .patterns import ENSEMBL, assembly_species, bare_name, joined_id, name_variants
 
 ORGANISMS = ("human", "mouse")
 
@@ -88,6 +88,8 @@ class GeneTable:
         """
         if name in self._class_of:
             return name, "symbol"
+        if assembly_species(name) not in (None, self.organism):
+            return "", "unmapped"
         name = bare_name(name)
         found = self._exact(name)
         if found:

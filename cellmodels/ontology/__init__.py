@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from .cells import CellOntology, cell_ontology
+from .match import Match
+from .tissues import TissueOntology, tissue_ontology
 
-__all__ = ["CellOntology", "cell_ontology"]
+__all__ = ["CellOntology", "Match", "TissueOntology", "cell_ontology", "tissue_ontology"]

@@ -9,6 +9,8 @@ from typing import Literal
 from biosequence.errors import UsageError
 
 from .graph import TermGraph, read_table, read_tsv
+from .match import Match
+from .resolve import CellResolver
 
 CELL = "CL:0000000"
 Level = Literal["lineage", "compartment"]
@@ -16,7 +18,7 @@ Level = Literal["lineage", "compartment"]
 
 @dataclass(frozen=True)
 class Lineage:
-    """A coarse answer: its level, term, a short name to print, and the compartment it belongs to."""
+    """A coarse answer: its level, term, a short name to print, and its compartment."""
 
     level: str
     cl_id: str
@@ -26,7 +28,7 @@ class Lineage:
 
 
 class CellOntology(TermGraph):
-    """The Cell Ontology with a curated roll-up to lineages and compartments, and free-text look-up."""
+    """The Cell Ontology with a curated roll-up to coarse terms and a look-up by free text."""
 
     @cached_property
     def lineages(self) -> tuple[Lineage, ...]:
@@ -35,7 +37,7 @@ class CellOntology(TermGraph):
 
     @cached_property
     def property_classes(self) -> frozenset[str]:
-        """Terms that gather unrelated cells by one property ("secretory cell"): true, but no answer."""
+        """Terms that gather unrelated cells by one property ("secretory cell"): no answers."""
         return frozenset(row["cl_id"] for row in read_tsv("property_classes.tsv"))
 
     def _answerable(self, terms: frozenset[str]) -> frozenset[str]:
@@ -48,9 +50,9 @@ class CellOntology(TermGraph):
     def roll_up(self, term: str, level: Level) -> str:
         """The coarse term that a term belongs to: itself or one of its ancestors.
 
-        At level "lineage" a term below no lineage rolls up to its compartment; at level "compartment"
-        a term below no compartment rolls up to "cell". Several ids may share one short name (platelet
-        and megakaryocyte): compare `lineage()` or `compartment()` to ask whether two terms agree.
+        A term below no lineage rolls up to its compartment, and one below no compartment to "cell".
+        Several ids may share one short name (platelet and megakaryocyte): compare `lineage()` or
+        `compartment()` to ask whether two terms agree.
 
         Raises
         ------
@@ -66,8 +68,36 @@ class CellOntology(TermGraph):
         return self._coarse(term, "lineage").short_name
 
     def compartment(self, term: str) -> str:
-        """The compartment of a term: immune, blood, endothelial, epithelial, stromal, muscle, neural, germline, other."""
+        """The compartment of a term.
+
+        One of immune, blood, endothelial, epithelial, stromal, muscle, neural, germline, other.
+        """
         return self._coarse(term, "lineage").compartment
+
+    @cached_property
+    def _resolver(self) -> CellResolver:
+        return CellResolver(self)
+
+    def resolve(self, text: str, *, tissue: str | None = None) -> Match | None:
+        """The term that a free-text label names; None for unknowns, doublets and mixtures.
+
+        Parameters
+        ----------
+        text
+            An id, a name, a synonym, an abbreviation, or a label as data sets write it.
+        tissue
+            UBERON id or name of the sample, for labels whose meaning depends on it.
+
+        Examples
+        --------
+        >>> cell_ontology().resolve("CD14+ Monocytes").name
+        'CD14-positive monocyte'
+        """
+        return self._resolver.resolve(text, tissue)
+
+    def suggest(self, text: str, n: int = 3) -> list[str]:
+        """Official names that look most like a text that could not be resolved, best first."""
+        return self._resolver.suggest(text, n)
 
     def _coarse(self, term: str, level: str) -> Lineage:
         if level not in ("lineage", "compartment"):

@@ -32,7 +32,7 @@ class TermGraph:
             self._names[term] = name
             self._synonyms[term] = tuple(synonyms)
             self._parents[term] = tuple(parents)
-        self._replaced = dict(replaced or {})
+        self.replaced = dict(replaced or {})
         self._ancestors: dict[str, frozenset[str]] = {}
 
     def __contains__(self, term: object) -> bool:
@@ -54,8 +54,8 @@ class TermGraph:
         """
         if term in self._names:
             return term
-        if term in self._replaced:
-            return self._replaced[term]
+        if term in self.replaced:
+            return self.replaced[term]
         msg = f"No term {term!r} in the ontology."
         raise InputError(msg, fix="Use a current id, or resolve a name first.")
 
@@ -153,7 +153,7 @@ class TermGraph:
         return min(self._answerable(shared), key=lambda t: (len(self.descendants(t)), t))
 
     def _answerable(self, terms: frozenset[str]) -> frozenset[str]:
-        """The terms that may be given as an answer; ontologies with bookkeeping classes narrow it."""
+        """The terms fit for an answer; an ontology with bookkeeping classes narrows them."""
         return terms
 
 

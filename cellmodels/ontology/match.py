@@ -11,7 +11,8 @@ class Match:
 
     `how` is "id", "name", "synonym", "normalised" (same words in another spelling or order),
     "abbreviation" (curated), "rule" (a more general term, after words were dropped) or "fuzzy"
-    (a misspelling). `score` lies in (0, 1]; anything under 0.9 is more general or less sure than the text.
+    (a misspelling). `score` lies in (0, 1]; below 0.9 the term is more general or less sure than
+    the text.
     """
 
     id: str

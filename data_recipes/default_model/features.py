@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from cellmodels.default.features import shared_names
 from cellmodels.knowledge import MarkerRow
 
-from .references import References, human_name
+from .references import References
 
 # Ribosomal, mitochondrial and sex-linked genes say more about platform and donor than about the cell type.
 UNINFORMATIVE = re.compile(r"^(RP[LS]\d|MRP[LS]\d|MT-|mt-|MALAT1$|NEAT1$|XIST$|Xist$|UTY$|DDX3Y$|Gm\d+$)")
@@ -17,8 +18,8 @@ UNINFORMATIVE = re.compile(r"^(RP[LS]\d|MRP[LS]\d|MT-|mt-|MALAT1$|NEAT1$|XIST$|X
 
 def shared_markers(row: MarkerRow, kind: str) -> tuple[str, ...]:
     """The positive or negative markers of a row in shared-space gene names."""
-    genes = getattr(row, kind)
-    return tuple(human_name(gene) for gene in genes) if row.organism == "mouse" else genes
+    organism = "mouse" if row.organism == "mouse" else "human"
+    return tuple(shared_names(getattr(row, kind), organism))
 
 
 def choose_genes(

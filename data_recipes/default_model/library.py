@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,31 @@ class CellSet:
     present_F: np.ndarray
 
 
-def class_ids(references: References, rows: Sequence[MarkerRow]) -> tuple[str, ...]:
-    """The answers that the model can give, sorted by id."""
+# A type with more subtypes than this is a label and an answer, but not a class: its probability is their sum.
+MOST_SUBTYPES = 8
+# Named by one property that unrelated cells share.
+PROPERTIES = (
+    "secretory cell", "progenitor cell", "stem cell", "mucus secreting cell", "duct epithelial cell",
+    "acinar cell", "squamous epithelial cell", "neuroendocrine cell", "goblet cell", "fenestrated endothelial cell",
+    "basal cell", "mesenchymal cell", "pyramidal neuron", "endodermal cell", "mesodermal cell", "ionocyte",
+)  # fmt: skip
+
+
+def answer_ids(references: References, rows: Sequence[MarkerRow]) -> tuple[str, ...]:
+    """Every type that a marker row or a reference names, sorted by id."""
     return tuple(sorted({row.cl_id for row in rows} | set(references.obs["cl_id"])))
+
+
+def class_ids(references: References, rows: Sequence[MarkerRow]) -> tuple[str, ...]:
+    """The types that the model tells apart: the answers without the broad ones, sorted by id."""
+    ontology = cell_ontology()
+    answers = answer_ids(references, rows)
+    subtypes = Counter(a for answer in answers for a in ontology.ancestors(answer))
+    return tuple(
+        answer
+        for answer in answers
+        if subtypes[answer] <= MOST_SUBTYPES and ontology.name(answer) not in PROPERTIES
+    )
 
 
 def marker_weights(

@@ -35,6 +35,8 @@ class Stock:
         Marker levels of the profile's class (log1p CP10k), zeros where none are known.
     silent_SF
         Genes that speak against the class.
+    measured_S
+        False for profiles made from markers alone.
     """
 
     linear_SF: np.ndarray
@@ -42,6 +44,7 @@ class Stock:
     ambient_SF: np.ndarray
     lift_SF: np.ndarray
     silent_SF: np.ndarray
+    measured_S: np.ndarray
 
 
 def draw(stock: Stock, chosen: np.ndarray, rng: np.random.Generator, noise: Noise) -> np.ndarray:

@@ -14,7 +14,8 @@ import pandas as pd
 from scipy import sparse
 
 from biosequence.errors import InputError
-from cellmodels.genes import map_genes, orthologs
+from cellmodels.default.features import fold_onto, shared_names
+from cellmodels.genes import map_genes
 
 # The adult stomach rows repeat the fetal ones to the last digit and hold fetal erythroblasts.
 DUPLICATED_DATASETS = ("Mouse_Adult_Stomach_MCA",)
@@ -40,28 +41,14 @@ class References:
     obs: pd.DataFrame
 
 
-def human_name(symbol: str) -> str:
-    """The human gene that stands for a mouse gene in a shared space; the mouse symbol itself where there is none."""
-    candidates = orthologs("mouse", "human").get(symbol, ())
-    return candidates[0] if candidates else symbol
-
-
 def to_shared_space(names: Iterable[str], organism: str) -> np.ndarray:
     """Shared-space gene name of each column of a file ("" where the name is not known)."""
-    symbols = map_genes(list(names), organism=organism).symbols
-    if organism == "human":
-        return symbols
-    return np.array([human_name(symbol) if symbol else "" for symbol in symbols], dtype=object)
+    return shared_names(map_genes(list(names), organism=organism).symbols, organism)
 
 
 def fold_columns(matrix: sparse.csr_matrix, names: np.ndarray, genes: np.ndarray) -> sparse.csr_matrix:
     """Sum the columns that share a gene name, in the order of `genes`."""
-    where = {gene: column for column, gene in enumerate(genes)}
-    pairs = [(row, where[name]) for row, name in enumerate(names) if name in where]
-    rows, columns = zip(*pairs, strict=True)
-    shape = (len(names), len(genes))
-    fold = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-    return sparse.csr_matrix(matrix @ fold)
+    return sparse.csr_matrix(matrix @ fold_onto(names, genes))
 
 
 def unlog(values: np.ndarray) -> np.ndarray:

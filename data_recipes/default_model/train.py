@@ -32,6 +32,7 @@ class TrainConfig:
     list_share: float = 0.15
     real_share: float = 0.15
     panel_share: float = 0.35
+    prototype_weight: float = 0.3
     seed: int = 0
     noise: Noise = field(default_factory=Noise)
 
@@ -77,8 +78,8 @@ def unit(x_BF: np.ndarray) -> np.ndarray:
 
 def build_stock(
     references: References, genes: np.ndarray, classes: Sequence[str], weights: MarkerWeights
-) -> tuple[Stock, list[str]]:
-    """References and marker prototypes as one stock, and the label of each of its rows."""
+) -> tuple[Stock, tuple[str, ...]]:
+    """References and marker prototypes as one stock, and the targets that its labels index."""
     gene_at = {gene: index for index, gene in enumerate(references.genes)}
     columns = np.array([gene_at[gene] for gene in genes])
     linear = references.linear_RG[:, columns]
@@ -89,40 +90,56 @@ def build_stock(
         rows = np.flatnonzero(references.obs["dataset"] == dataset)
         ambient[rows] = linear[rows].mean(axis=0)
     overall = np.repeat(linear.mean(axis=0, keepdims=True), len(made), axis=0)
-    class_at = {cl_id: index for index, cl_id in enumerate(classes)}
-    index = np.array([class_at[label] for label in labels])
+    targets = tuple(classes) + tuple(sorted(set(labels) - set(classes)))
+    target_at = {cl_id: index for index, cl_id in enumerate(targets)}
+    index = np.array([target_at[label] for label in labels])
+    # A reference with a broad label has no markers of its own to raise: it may be any of the subtypes.
+    lift = np.zeros((len(targets), len(genes)), np.float32)
+    silent = np.zeros(lift.shape, bool)
+    lift[: len(classes)], silent[: len(classes)] = weights.lift_CF, weights.silent_CF
+    measured = np.arange(len(labels)) < len(linear)
     stock = Stock(
         np.vstack([linear, made]),
         index,
         np.vstack([ambient, overall]),
-        weights.lift_CF[index],
-        weights.silent_CF[index],
+        lift[index],
+        silent[index],
+        measured,
     )
-    return stock, labels
+    return stock, targets
 
 
 def subtree_matrix(classes: Sequence[str], targets: Sequence[str]) -> np.ndarray:
     """targets x classes: which classes a label allows (itself and everything below it)."""
     ontology = cell_ontology()
-    return np.array([[ontology.is_a(c, t) for c in classes] for t in targets], bool)
+    above = [ontology.ancestors(c) | {c} for c in classes]
+    return np.array([[t in lineage for lineage in above] for t in targets], bool)
 
 
 class Sampler:
     """Pools of training rows: pseudo-cells, marker lists and real cells, with the label of each."""
 
     def __init__(
-        self, stock: Stock, cells: Sequence[CellSet], classes: Sequence[str], config: TrainConfig
+        self,
+        stock: Stock,
+        targets: Sequence[str],
+        cells: Sequence[CellSet],
+        classes: Sequence[str],
+        config: TrainConfig,
     ) -> None:
         self.stock, self.cells, self.config = stock, cells, config
-        extra = sorted({label for cell_set in cells for label in cell_set.cl_id} - set(classes))
+        extra = sorted({label for cell_set in cells for label in cell_set.cl_id} - set(targets))
         ontology = cell_ontology()
-        self.targets = tuple(classes) + tuple(t for t in extra if t in ontology)
+        self.targets = tuple(targets) + tuple(t for t in extra if t in ontology)
         allowed = subtree_matrix(classes, self.targets)
         self.allowed_TC = torch.from_numpy(allowed)
         self.usable_T = allowed.any(axis=1)
         self.target_at = {target: index for index, target in enumerate(self.targets)}
         counts = np.bincount(stock.class_S, minlength=len(self.targets)).astype(float)
         weight = 1.0 / np.sqrt(counts[stock.class_S])
+        weight[~stock.measured_S] *= config.prototype_weight
+        # A label above no class (one property that unrelated cells share) teaches nothing.
+        weight[~self.usable_T[stock.class_S]] = 0.0
         self.draw_weight = weight / weight.sum()
         self.background = np.log1p(stock.ambient_SF).astype(np.float32)
 
@@ -201,8 +218,8 @@ def train(
     generator = torch.Generator().manual_seed(config.seed)
     classes = tuple(classes or class_ids(references, rows))
     weights = marker_weights(rows, classes, genes)
-    stock, _ = build_stock(references, genes, classes, weights)
-    sampler = Sampler(stock, cells, classes, config)
+    stock, targets = build_stock(references, genes, classes, weights)
+    sampler = Sampler(stock, targets, cells, classes, config)
     encoder = CellEncoder(len(genes), len(classes), config.hidden, config.width, config.dropout)
     optimizer = torch.optim.AdamW(
         encoder.parameters(), lr=config.lr, weight_decay=config.weight_decay

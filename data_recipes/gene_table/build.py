@@ -15,7 +15,11 @@ import argparse
 import gzip
 import hashlib
 import tomllib
+from collections import Counter
 from pathlib import Path
+from typing import Any
+
+from biosequence.errors import InputError
 
 from .naming import Names, Row, gene_class, is_clone
 from .sources import Gene, find_one, gencode_genes, table_rows, wheels
@@ -23,7 +27,7 @@ from .sources import Gene, find_one, gencode_genes, table_rows, wheels
 MAX_PARTNERS = 10  # beyond it a "gene" is a family of copies (Sycp3-like: 105) and names nothing
 
 
-def build(source: Path, output: Path) -> dict[str, int]:
+def build(source: Path, output: Path, *, extra: list[list[str]] | None = None) -> dict[str, int]:
     """Write human.tsv.gz, mouse.tsv.gz, orthologs.tsv.gz and SOURCE.toml.
 
     Parameters
@@ -32,6 +36,8 @@ def build(source: Path, output: Path) -> dict[str, int]:
         The folder with the files of ``recipe.toml``.
     output
         The folder to write to; made when it is not there.
+    extra
+        Ortholog pairs beside those of the sources; by default those of ``recipe.toml``.
 
     Returns
     -------
@@ -39,6 +45,7 @@ def build(source: Path, output: Path) -> dict[str, int]:
     """
     source, output = Path(source), Path(output)
     output.mkdir(parents=True, exist_ok=True)
+    extra = _recipe()["orthologs"]["extra"] if extra is None else extra
     found = wheels(source)
     pairs = table_rows(find_one(source, "human2mouse_ensembl105.tsv.gz"))
 
@@ -51,7 +58,7 @@ def build(source: Path, output: Path) -> dict[str, int]:
     tables = {
         "human": human.lines(),
         "mouse": mouse.lines(),
-        "orthologs": _ortholog_lines(pairs, human, mouse),
+        "orthologs": _ortholog_lines(pairs, extra, human, mouse),
     }
     for name, lines in tables.items():
         _write(output / f"{name}.tsv.gz", lines)
@@ -170,24 +177,45 @@ def _spell_as_mouse(human: _Table, mouse_symbols: set[str], names: Names) -> Non
                 names.previous[spelled].add(other.capitalize())
 
 
-def _ortholog_lines(pairs: list[dict[str, str]], human: _Table, mouse: _Table) -> list[str]:
-    kept = set()
-    for pair in pairs:
-        ours, theirs = human.official(pair["human_symbol"]), mouse.official(pair["mouse_symbol"])
-        if ours and theirs:
-            kept.add((ours, theirs))
-    partners: dict[tuple[int, str], int] = {}
-    for pair in kept:
-        for side in (0, 1):
-            partners[side, pair[side]] = partners.get((side, pair[side]), 0) + 1
+def _ortholog_lines(
+    pairs: list[dict[str, str]], extra: list[list[str]], human: _Table, mouse: _Table
+) -> list[str]:
+    wanted = [(pair["human_symbol"], pair["mouse_symbol"]) for pair in pairs]
+    found = {(human.official(ours), mouse.official(theirs)) for ours, theirs in wanted}
+    found = {pair for pair in found if None not in pair}
+    sizes = [Counter(pair[side] for pair in found) for side in (0, 1)]
     kept = {
-        pair
-        for pair in kept
-        if partners[0, pair[0]] <= MAX_PARTNERS and partners[1, pair[1]] <= MAX_PARTNERS
+        pair for pair in found if max(sizes[side][pair[side]] for side in (0, 1)) <= MAX_PARTNERS
     }
-    # The partner of the same name first: callers that want one take the first.
-    ordered = sorted(kept, key=lambda p: (p[0], p[0].upper() != p[1].upper(), p[1]))
+    kept |= _namesakes(human, mouse)
+    rank = {pair: place for place, pair in enumerate(_checked(extra, human, mouse))}
+    kept |= rank.keys()
+    # The partner of the same name first, then the curated one: who wants one takes the first.
+    ordered = sorted(
+        kept, key=lambda p: (p[0], p[0].upper() != p[1].upper(), rank.get(p, len(rank)), p[1])
+    )
     return ["human\tmouse", *("\t".join(pair) for pair in ordered)]
+
+
+def _namesakes(human: _Table, mouse: _Table) -> set[tuple[str, str]]:
+    """Genes of one class that both naming committees call the same, as they do for orthologs."""
+    kinds = {row.symbol: row.kind for row in mouse.rows if row.symbol}
+    spelled = {symbol.upper(): symbol for symbol in kinds}
+    return {
+        (row.symbol, spelled[row.symbol.upper()])
+        for row in human.rows
+        if row.symbol.upper() in spelled
+        and row.kind == kinds[spelled[row.symbol.upper()]]
+        and row.kind not in ("pseudogene", "other")
+    }
+
+
+def _checked(extra: list[list[str]], human: _Table, mouse: _Table) -> list[tuple[str, str]]:
+    for ours, theirs in extra:
+        if ours not in human.symbols or theirs not in mouse.symbols:
+            msg = f"recipe.toml pairs {ours} with {theirs}: one of them is no current symbol."
+            raise InputError(msg, fix="Correct the pair under [orthologs].")
+    return [(ours, theirs) for ours, theirs in extra]
 
 
 def _write(path: Path, lines: list[str]) -> None:
@@ -195,13 +223,16 @@ def _write(path: Path, lines: list[str]) -> None:
     path.write_bytes(packed)
 
 
+def _recipe() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("recipe.toml").read_text("utf-8"))
+
+
 def _write_source(source: Path, output: Path, counts: dict[str, int]) -> None:
-    recipe = tomllib.loads(Path(__file__).with_name("recipe.toml").read_text("utf-8"))
     lines = ["# Written by the recipe gene_table. Tables of facts; see each source's licence.", ""]
     for name, rows in counts.items():
         digest = hashlib.sha256((output / f"{name}.tsv.gz").read_bytes()).hexdigest()
         lines += [f'[tables."{name}.tsv.gz"]', f"rows = {rows}", f'sha256 = "{digest}"', ""]
-    for name, facts in recipe["sources"].items():
+    for name, facts in _recipe()["sources"].items():
         for path in sorted(source.glob(facts["files"])):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             lines += [f"[[sources.{name}]]", f'file = "{path.name}"']

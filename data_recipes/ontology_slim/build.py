@@ -7,6 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from biosequence.errors import InputError
+
 from .prune import not_cells, not_mammal_anatomy
 from .slim import SlimOntology, cut
 from .wheel import OntologyFile, read_ontology
@@ -17,7 +19,7 @@ SOURCE = "SOURCE.toml"
 
 
 def build_tables(source: Path, out: Path) -> dict[str, SlimOntology]:
-    """Write the cell and tissue tables and SOURCE.toml into `out`; the same wheel gives the same bytes.
+    """Write the cell and tissue tables and SOURCE.toml into `out`, byte for byte reproducible.
 
     Parameters
     ----------
@@ -53,8 +55,6 @@ def pack(slim: SlimOntology) -> bytes:
 
 
 def _find_wheel(source: Path) -> Path:
-    from biosequence.errors import InputError
-
     if source.is_file():
         return source
     wheels = sorted(source.glob("cellxgene_ontology_guide-*.whl"))
@@ -70,7 +70,7 @@ def _source_note(
 ) -> str:
     titles = {CELLS: "Cell Ontology", TISSUES: "Uberon multi-species anatomy ontology"}
     lines = [
-        "# Written by data_recipes/ontology_slim. Ids, names, synonyms and parents; no definitions.",
+        "# Written by data_recipes/ontology_slim: ids, names, synonyms, parents; no definitions.",
         f'package = "{wheel.name}"',
         f'package_sha256 = "{_sha256(wheel)}"',
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SlimOntology:
-    """Terms as (id, name, synonyms, parents), sorted by id, and retired ids with what replaces them.
+    """Terms as (id, name, synonyms, parents), sorted by id, and what replaces retired ids.
 
     Prose (definitions, comments) is left behind on purpose: only facts may be bundled.
     """
@@ -23,7 +23,7 @@ def direct_parents(term: dict) -> tuple[str, ...]:
 
 
 def cut(terms: dict[str, dict], *, drop: Iterable[str] = ()) -> SlimOntology:
-    """The living terms of an ontology without `drop`, each kept term joined to its nearest kept ancestors.
+    """The living terms of an ontology without `drop`, each joined to its nearest kept ancestors.
 
     Parameters
     ----------
@@ -49,17 +49,19 @@ def cut(terms: dict[str, dict], *, drop: Iterable[str] = ()) -> SlimOntology:
 
 
 def _kept_parents(start: str, terms: dict[str, dict], kept: set[str]) -> tuple[str, ...]:
-    found: set[str] = set()
-    todo, seen = list(direct_parents(terms[start])), set()
+    direct = direct_parents(terms[start])
+    found = {i for i in direct if i in kept}
+    beyond: set[str] = set()
+    todo, seen = [i for i in direct if i not in kept], set()
     while todo:
         i = todo.pop()
         if i in seen:
             continue
         seen.add(i)
         if i in kept:
-            found.add(i)
+            beyond.add(i)
         else:
             todo.extend(direct_parents(terms[i]))
     # A path through a dropped term may end above another parent: keep the nearest only.
-    covered = {a for p in found for a in terms[p]["ancestors"]}
-    return tuple(sorted(found - covered))
+    covered = {a for p in found | beyond for a in terms[p]["ancestors"]}
+    return tuple(sorted(found | (beyond - covered)))

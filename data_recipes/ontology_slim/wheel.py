@@ -10,7 +10,9 @@ from pathlib import Path
 
 from biosequence.errors import InputError
 
-MEMBER = re.compile(r"cellxgene_ontology_guide/data/(?P<key>CL|UBERON)-ontology-v(?P<version>[\d-]+)\.json\.zst")
+MEMBER = re.compile(
+    r"cellxgene_ontology_guide/data/(?P<key>\w+)-ontology-v(?P<version>[\d-]+)\.json\.zst"
+)
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,14 @@ def read_ontology(wheel: Path, key: str) -> OntologyFile:
     """
     if not zipfile.is_zipfile(wheel):
         msg = "The source is not a wheel."
-        raise InputError(msg, where=str(wheel), fix="pip download --no-deps cellxgene-ontology-guide")
+        fix = "pip download --no-deps cellxgene-ontology-guide"
+        raise InputError(msg, where=str(wheel), fix=fix)
     with zipfile.ZipFile(wheel) as archive:
         found = [m for m in map(MEMBER.fullmatch, archive.namelist()) if m and m["key"] == key]
         if not found:
             msg = f"The wheel holds no {key} ontology."
-            raise InputError(msg, where=str(wheel), fix="Use cellxgene-ontology-guide 1.11 or later.")
+            fix = "Use cellxgene-ontology-guide 1.11 or later."
+            raise InputError(msg, where=str(wheel), fix=fix)
         newest = max(found, key=lambda m: m["version"])
         packed = archive.read(newest.group())
     return OntologyFile(newest["version"], newest.group(), json.loads(_unzstd(packed)))

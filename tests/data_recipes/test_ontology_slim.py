@@ -11,9 +11,10 @@ import zipfile
 from importlib import resources
 
 import pytest
-from biosequence.errors import InputError
 from bioseq_recipes.ontology_slim import build_tables
 from bioseq_recipes.ontology_slim.slim import cut
+
+from biosequence.errors import InputError
 from cellmodels.ontology import cell_ontology, tissue_ontology
 
 
@@ -116,7 +117,9 @@ def test_bundled_tables_are_the_ones_their_note_describes():
         assert len(packed) < 1_000_000
 
 
-@pytest.mark.parametrize(("name", "graph"), [("cell_ontology", cell_ontology), ("uberon", tissue_ontology)])
+@pytest.mark.parametrize(
+    ("name", "graph"), [("cell_ontology", cell_ontology), ("uberon", tissue_ontology)]
+)
 def test_bundled_facts_agree_with_an_independent_table(shared, name, graph):
     ours = graph()
     with gzip.open(shared / f"data/knowledge/{name}.tsv.gz", "rt", encoding="utf-8") as handle:

@@ -1,0 +1,81 @@
+"""Which marker genes speak for an answer, and which expected ones are silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+
+from cellmodels.default.features import shared_names
+from cellmodels.knowledge import marker_rows
+from cellmodels.ontology import cell_ontology
+
+SHOWN = 8
+# A marker counts as shown where a tenth of the cells have it and the cluster stands out from the rest.
+LEAST_SHARE = 0.10
+LEAST_CONTRAST = 0.25
+SILENT_SHARE = 0.03
+
+
+@lru_cache(maxsize=2)
+def markers_of(organism: str) -> dict[str, tuple[str, ...]]:
+    """Marker genes of each type in shared-space names, best first; rows of the organism before common ones."""
+    found: dict[str, list[str]] = {}
+    for own in (True, False):
+        for row in marker_rows():
+            if (row.organism == organism) is own and row.organism in (organism, "both"):
+                space = "mouse" if row.organism == "mouse" else "human"
+                genes = found.setdefault(row.cl_id, [])
+                genes += [gene for gene in shared_names(row.positive, space) if gene not in genes]
+    return {cl_id: tuple(genes) for cl_id, genes in found.items()}
+
+
+def expected_markers(cl_id: str, organism: str) -> tuple[str, ...]:
+    """Markers of a type, then of the types above it up to the lineage."""
+    ontology = cell_ontology()
+    table = markers_of(organism)
+    stop = ontology.ancestors(ontology.roll_up(cl_id, "lineage"))
+    above = sorted(ontology.ancestors(cl_id) - stop, key=lambda a: -len(ontology.ancestors(a)))
+    genes: list[str] = []
+    for term in (cl_id, *above):
+        genes += [gene for gene in table.get(term, ()) if gene not in genes]
+    return tuple(genes)
+
+
+def evidence(
+    cl_id: str, inside: sparse.csr_matrix, outside_mean: np.ndarray, genes: np.ndarray, organism: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Markers that a cluster shows and best markers that it lacks.
+
+    Parameters
+    ----------
+    inside
+        log1p(CP10k) of the cluster's sampled cells.
+    outside_mean
+        Mean of all other sampled cells.
+    """
+    where = {gene: column for column, gene in enumerate(genes)}
+    wanted = [gene for gene in expected_markers(cl_id, organism) if gene in where]
+    columns = np.array([where[gene] for gene in wanted], dtype=np.int64)
+    if not len(columns):
+        return (), ()
+    part = inside[:, columns]
+    share = np.asarray((part > 0).mean(axis=0)).ravel()
+    contrast = np.asarray(part.mean(axis=0)).ravel() - outside_mean[columns]
+    shown = [i for i in range(len(wanted)) if share[i] >= LEAST_SHARE and contrast[i] >= LEAST_CONTRAST]
+    # The table's order counts as much as the data: a top marker that is weakly shown beats a late one.
+    shown.sort(key=lambda i: -(contrast[i] / (1 + 0.15 * i)))
+    missing = [wanted[i] for i in range(min(6, len(wanted))) if share[i] < SILENT_SHARE]
+    return tuple(wanted[i] for i in shown[:SHOWN]), tuple(missing)
+
+
+def shown_names(genes: Sequence[str], organism: str) -> tuple[str, ...]:
+    """Shared-space names as the organism's own symbols are written."""
+    if organism == "human":
+        return tuple(genes)
+    from cellmodels.genes import orthologs
+
+    mouse = orthologs("human", "mouse")
+    return tuple(mouse.get(gene, (gene,))[0] for gene in genes)

@@ -1,0 +1,216 @@
+"""check -> stream -> score -> calibrate -> vote -> write, for a file or an AnnData object."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from biosequence.errors import InputError, UsageError
+from biosequence.provenance import RunRecord
+from cellmodels.inputs import InputCheck, check_input
+from cellmodels.stream import CellSource, open_cells
+
+from .clusters import Clusters, answer_clusters, existing_clusters, found_clusters, sketch_for
+from .naming import name_cells
+from .options import AnnotateOptions
+from .result import AnnotationResult, AnnotationSummary, SketchView
+from .scoring import Collected, Job, collect, score_rows
+from .setup import answers_for, load_annotator
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+MARKER_TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+
+
+def annotate_file(path: str | Path, options: AnnotateOptions) -> AnnotationSummary:
+    """Annotate a file of cells (or a marker table) and write the annotated copy and the report.
+
+    Parameters
+    ----------
+    path
+        h5ad, 10x h5, 10x mtx folder, zarr, loom, or a marker table.
+    options
+        As on the command line.
+
+    Raises
+    ------
+    InputError
+        If the input cannot be used or the output cannot be written; nothing is left behind then.
+    UsageError
+        If options contradict each other or name nothing.
+    ModelError
+        If the model cannot be read.
+    """
+    path = Path(path)
+    if path.name.lower().endswith(MARKER_TABLES) and not path.is_dir():
+        from .table import annotate_table
+
+        return annotate_table(path, options)
+    from cellmodels.writing import preflight, write_annotated
+
+    started = time.monotonic()
+    output, report = output_paths(path, options)
+    with open_cells(path) as source:
+        preflight(output, source=source.path)
+        if report:
+            preflight(report, source=source.path)
+        result = annotate_cells(source, options)
+        key = options.key_added
+        write_annotated(source, output, **stored(result, key))
+        if report:
+            _write_report(result, source, report, options)
+    return AnnotationSummary(
+        input=str(path),
+        output=output,
+        report=report,
+        n_cells=len(result.cell_type),
+        n_clusters=len(result.clusters),
+        counts=dict(result.counts),
+        check=result.check.to_dict(),
+        clusters=[answer.to_dict() for answer in result.clusters],
+        seconds=round(time.monotonic() - started, 2),
+        warnings=result.check.warnings,
+    )
+
+
+def annotate_cells(source: CellSource | AnnData, options: AnnotateOptions) -> AnnotationResult:
+    """Names for every cell of an open file or an AnnData object; nothing is written.
+
+    Raises
+    ------
+    InputError, UsageError, ModelError
+        As `annotate_file`.
+    """
+    if not isinstance(source, CellSource):
+        with open_cells(source) as opened:
+            return annotate_cells(opened, options)
+    if options.batch_size < 1:
+        msg = f"--batch-size must be at least 1, not {options.batch_size}."
+        raise UsageError(msg, where="--batch-size", fix="Leave it out, or give some thousands.")
+    annotator, calibration = load_annotator(options)
+    tree, log_prior, tissue = answers_for(annotator, options, calibration)
+    known = existing_clusters(source, options.cluster_key) if options.cluster_key else None
+    check = check_input(
+        source, layer=options.layer, gene_key=options.gene_key, organism=options.organism
+    )
+    bound = annotator.bind(check.gene_map)
+    if bound.n_used < calibration.least_genes:
+        msg = f"Only {bound.n_used} of the model's genes are in the file."
+        raise InputError(msg, where=source.name, fix="Check the gene names (--gene-key COLUMN).")
+    order = sketch_for(source, known)
+    job = Job(
+        check.matrix,
+        check.state,
+        bound,
+        tree,
+        calibration,
+        log_prior,
+        np.sort(order),
+        options.batch_size,
+    )
+    parts = _parts(source, job, options)
+    cells = collect(parts, source.n_obs, order)
+    clusters = _clusters(cells, known, source.n_obs, options)
+    answers = answer_clusters(clusters, cells, job, options, annotator.genes, check.organism)
+    labels = name_cells(cells, clusters, answers, tree, options.min_confidence)
+    params = {
+        "method": options.method,
+        "model": annotator.name,
+        "tissue": tissue,
+        "organism": check.organism,
+        "matrix": check.matrix,
+        "n_genes_used": bound.n_used,
+        "seed": options.seed,
+    }
+    return AnnotationResult(
+        *labels,
+        cluster=clusters.names_B if clusters else None,
+        embedding=cells.embedding_BD,
+        clusters=answers,
+        classes=tree.nodes,
+        check=check,
+        params=params,
+        provenance=_provenance(source, check, options, annotator.name, annotator.sha256),
+        sketch=SketchView(cells.sketch_rows, cells.sketch_features, annotator.genes),
+    )
+
+
+def output_paths(path: Path, options: AnnotateOptions) -> tuple[Path, Path | None]:
+    """Where the annotated file and the report go."""
+    stem = path.name
+    for ending in (".h5ad", ".h5", ".zarr", ".loom"):
+        stem = stem.removesuffix(ending)
+    output = Path(options.output) if options.output else path.parent / f"{stem}.annotated.h5ad"
+    if options.report is False:
+        return output, None
+    if options.report in (None, True):
+        return output, output.with_suffix(".html")
+    return output, Path(options.report)
+
+
+def stored(result: AnnotationResult, key: str) -> dict[str, dict[str, Any]]:
+    """What is written to a file or an AnnData, under its contract names."""
+    import json
+
+    import pandas as pd
+
+    obs = {
+        f"{key}_cell_type": pd.Categorical(result.cell_type),
+        f"{key}_cell_type_ontology_term_id": pd.Categorical(result.ontology_term_id),
+        f"{key}_confidence": result.confidence.astype(np.float32),
+        f"{key}_cell_type_per_cell": pd.Categorical(result.per_cell),
+    }
+    if result.cluster is not None:
+        obs[f"{key}_cluster"] = pd.Categorical(result.cluster)
+    uns = {
+        "params": result.params,
+        "classes": np.array(result.classes, dtype=str),
+        "clusters": json.dumps([answer.to_dict() for answer in result.clusters]),
+        "provenance": result.provenance,
+    }
+    return {"obs": obs, "obsm": {f"X_{key}": result.embedding}, "uns": {key: uns}}
+
+
+def _parts(source: CellSource, job: Job, options: AnnotateOptions):
+    if options.dask:
+        from .dask import score_on_dask
+
+        return score_on_dask(source, job, options.dask)
+    return score_rows(source, job)
+
+
+def _clusters(
+    cells: Collected, known: np.ndarray | None, n_obs: int, options: AnnotateOptions
+) -> Clusters | None:
+    if known is not None:
+        return Clusters(known, known[cells.sketch_rows])
+    if not options.cluster or n_obs < 2:
+        return None
+    return found_clusters(cells, n_obs, options.seed)
+
+
+def _provenance(
+    source: CellSource, check: InputCheck, options: AnnotateOptions, model: str, sha256: str
+) -> str:
+    return RunRecord(
+        command="bioseq annotate",
+        options=options.to_dict(),
+        seed=options.seed,
+        model=model,
+        model_sha256=sha256,
+        inputs={"file": source.name, "n_obs": source.n_obs, "check": check.to_dict()},
+    ).to_json()
+
+
+def _write_report(
+    result: AnnotationResult, source: CellSource, report: Path, options: AnnotateOptions
+) -> None:
+    from cellmodels.reports import report_for
+    from cellmodels.writing import atomic_path
+
+    with atomic_path(report) as partial:
+        report_for(result, source, partial, seed=options.seed)

@@ -1,0 +1,161 @@
+"""Row blocks through an annotator: small results for every cell, expression for a sketch of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from cellmodels.inputs import MatrixState, check_block, to_cp10k
+from cellmodels.stream import CellSource, prefetch
+
+from .annotator import BoundAnnotator
+from .answers import AnswerTree
+from .calibration import Calibration, probabilities
+
+# Shapes: B cells of a block, S sampled cells, C classes, D embedding width, K components.
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that is needed to score any row range of a file; picklable.
+
+    Attributes
+    ----------
+    matrix, state
+        Which matrix to read, and what it holds.
+    annotator
+        Bound to the file's columns.
+    tree
+        The answers allowed.
+    calibration
+        Temperatures and limits.
+    log_prior_C
+        From tissue and candidates.
+    sketch
+        Row numbers of the sampled cells, ascending.
+    batch_size
+        Rows per block.
+    """
+
+    matrix: str
+    state: MatrixState
+    annotator: BoundAnnotator
+    tree: AnswerTree
+    calibration: Calibration
+    log_prior_C: np.ndarray
+    sketch: np.ndarray
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What came of one row range.
+
+    Attributes
+    ----------
+    start
+        First row.
+    node_B, confidence_B
+        Answer node of each cell (-1 for none) and its probability.
+    judged_B
+        False for cells with too few genes.
+    embedding_BD, components_BK
+        X_bioseq, and the coordinates that clusters are made of.
+    sketch_rows, sketch_features, sketch_p
+        The sampled cells of the range: row numbers, log1p(CP10k), probabilities.
+    """
+
+    start: int
+    node_B: np.ndarray
+    confidence_B: np.ndarray
+    judged_B: np.ndarray
+    embedding_BD: np.ndarray
+    components_BK: np.ndarray
+    sketch_rows: np.ndarray
+    sketch_features: sparse.csr_matrix
+    sketch_p: np.ndarray
+
+
+def score_rows(source: CellSource, job: Job, start: int = 0, stop: int | None = None):
+    """Parts of a row range, block by block, in order."""
+    blocks = source.blocks(job.matrix, size=job.batch_size, start=start, stop=stop)
+    for first, block in prefetch(blocks):
+        yield _score_block(first, block, job, source.name)
+
+
+def _score_block(first: int, block: sparse.csr_matrix, job: Job, where: str) -> Part:
+    check_block(block, first_row=first, where=where)
+    scores = job.annotator.score(to_cp10k(block, job.state))
+    p_BC = probabilities(scores.log_p_BC, job.calibration.temperature_cell, job.log_prior_C)
+    node_B, confidence_B = job.tree.choose(p_BC, job.calibration.threshold)
+    judged_B = np.diff(scores.features_BF.indptr) >= job.calibration.least_genes
+    low, high = np.searchsorted(job.sketch, (first, first + block.shape[0]))
+    rows = job.sketch[low:high]
+    here = rows - first
+    return Part(
+        first,
+        np.where(judged_B, node_B, -1).astype(np.int32),
+        np.where(judged_B, confidence_B, 0.0).astype(np.float32),
+        judged_B,
+        scores.embedding_BD,
+        scores.components_BK,
+        rows,
+        scores.features_BF[here],
+        p_BC[here].astype(np.float16),
+    )
+
+
+@dataclass
+class Collected:
+    """The parts of a whole file, in row order.
+
+    Attributes are those of `Part`, over all rows; `sketch_rows` is in the order asked for.
+    """
+
+    node_B: np.ndarray
+    confidence_B: np.ndarray
+    judged_B: np.ndarray
+    embedding_BD: np.ndarray
+    components_BK: np.ndarray
+    sketch_rows: np.ndarray
+    sketch_features: sparse.csr_matrix
+    sketch_p: np.ndarray
+
+
+def collect(parts, n_obs: int, order: np.ndarray) -> Collected:
+    """Join parts as they come; the sketch in the row order `order`."""
+    out: Collected | None = None
+    sketch: list[tuple[np.ndarray, sparse.csr_matrix, np.ndarray]] = []
+    for part in parts:
+        if out is None:
+            out = _empty(part, n_obs)
+        at = slice(part.start, part.start + len(part.node_B))
+        for name in ("node_B", "confidence_B", "judged_B", "embedding_BD", "components_BK"):
+            getattr(out, name)[at] = getattr(part, name)
+        sketch.append((part.sketch_rows, part.sketch_features, part.sketch_p))
+    assert out is not None, "a checked source has rows"
+    rows = np.concatenate([piece[0] for piece in sketch])
+    place = {row: index for index, row in enumerate(rows.tolist())}
+    at = np.array([place[row] for row in order.tolist()], dtype=np.int64)
+    out.sketch_rows = order
+    out.sketch_features = sparse.vstack([piece[1] for piece in sketch], format="csr")[at]
+    out.sketch_p = np.concatenate([piece[2] for piece in sketch])[at]
+    return out
+
+
+def _empty(part: Part, n_obs: int) -> Collected:
+    def blank(like: np.ndarray) -> np.ndarray:
+        return np.zeros((n_obs, *like.shape[1:]), like.dtype)
+
+    return Collected(
+        blank(part.node_B),
+        blank(part.confidence_B),
+        blank(part.judged_B),
+        blank(part.embedding_BD),
+        blank(part.components_BK),
+        part.sketch_rows,
+        part.sketch_features,
+        part.sketch_p,
+    )

@@ -1,0 +1,76 @@
+"""From options to what the pipeline runs on: the annotator, the answers allowed, the priors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from biosequence.errors import ModelError, UsageError
+from cellmodels.ontology import cell_ontology
+
+from .annotator import Annotator, DefaultAnnotator
+from .answers import AnswerTree
+from .calibration import Calibration, tissue_prior
+from .options import AnnotateOptions
+
+READY = ("auto", "markers")
+
+
+def load_annotator(options: AnnotateOptions) -> tuple[Annotator, Calibration]:
+    """The annotator that `--method` and `--model` name, and its calibration.
+
+    Raises
+    ------
+    UsageError
+        For a method that this version does not have.
+    ModelError
+        If `--model` cannot be read.
+    """
+    from cellmodels.default import DefaultModel, load_default
+
+    if options.method not in READY:
+        msg = f"This version has no method {options.method!r}."
+        raise UsageError(msg, where="--method", fix=f"Use one of: {', '.join(READY)}.")
+    if options.model:
+        if not Path(options.model).is_dir():
+            msg = f"There is no model folder {options.model!r}."
+            raise ModelError(msg, where="--model", fix="Give a folder that a default-model recipe wrote.")
+        model = DefaultModel.load(Path(options.model))
+    else:
+        model = load_default()
+    if options.method == "markers":
+        from .marker_annotator import MarkerAnnotator
+
+        return MarkerAnnotator(model), MarkerAnnotator.calibration(model)
+    return DefaultAnnotator(model), Calibration.from_config(model.config)
+
+
+def answers_for(
+    annotator: Annotator, options: AnnotateOptions, calibration: Calibration
+) -> tuple[AnswerTree, np.ndarray, str]:
+    """The allowed answers, the log-prior of each class, and the resolved tissue name."""
+    tree = AnswerTree(annotator.classes, extra=annotator.answers, only=_candidates(options))
+    if tree.without_class:
+        names = ", ".join(cell_ontology().name(n) for n in tree.without_class)
+        msg = f"The model knows no type at or below: {names}."
+        raise UsageError(msg, where="--candidates", fix="Leave them out, or name a broader type.")
+    prior, tissue = tissue_prior(annotator.tissues, options.tissue, calibration.elsewhere)
+    return tree, np.where(tree.allowed_C, prior, -np.inf), tissue
+
+
+def _candidates(options: AnnotateOptions) -> tuple[str, ...] | None:
+    if options.candidates is None:
+        return None
+    given = options.candidates
+    texts = given.split(",") if isinstance(given, str) else given
+    ontology = cell_ontology()
+    found = []
+    for text in (text.strip() for text in texts):
+        match = ontology.resolve(text, tissue=options.tissue)
+        if match is None:
+            near = ", ".join(ontology.suggest(text))
+            msg = f"No cell type is called {text!r}."
+            raise UsageError(msg, where="--candidates", fix=f"Did you mean: {near}?" if near else "Use CL names.")
+        found.append(match.id)
+    return tuple(dict.fromkeys(found))

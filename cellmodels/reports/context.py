@@ -1,0 +1,250 @@
+"""Everything the template shows, as plain values: no markup is made here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from biosequence._version import __version__
+from cellmodels.default.features import shared_names
+
+from .attention import cluster_concerns, sentence, type_concerns
+from .colours import confidence_colour, confidence_levels
+from .composition import Composition, compose, term_page
+from .dotplot import dot_plot
+from .figures import confidence_map, histogram, place_points, type_map
+from .references import references
+from .wording import STATES, matrix_name, methods_text, number, plain_day, share, summary
+
+if TYPE_CHECKING:
+    from cellmodels.annotate.result import AnnotationResult, ClusterAnswer
+    from cellmodels.inputs import InputCheck
+
+# Shapes: S sampled cells.
+
+FIRST_CONCERNS = 8
+FIRST_TYPES = 25
+FIRST_CLUSTERS = 40
+
+
+@dataclass(frozen=True)
+class NameInfo:
+    """What the result itself does not know.
+
+    Attributes
+    ----------
+    file
+        Name of the input, without its folders.
+    tissue
+        Tissue that was given, "" for none.
+    n_genes_used
+        Genes of the file that the model read; None when not known.
+    own_umap
+        Whether the map is the file's own, not computed for the report.
+    """
+
+    file: str = ""
+    tissue: str = ""
+    n_genes_used: int | None = None
+    own_umap: bool = False
+
+
+def build_context(
+    result: AnnotationResult, *, title: str, names: NameInfo, umap_S2: np.ndarray | None
+) -> dict[str, Any]:
+    """The values of the template.
+
+    Parameters
+    ----------
+    umap_S2
+        Coordinates of the sketch cells, NaN for those that are not drawn; None without a map.
+    """
+    record = json.loads(result.provenance) if result.provenance else {}
+    composition = compose(result)
+    shown_as = file_names(result.check)
+    clustered = result.cluster is not None
+    key = str(result.params.get("key_added", "bioseq"))
+    if clustered:
+        concerns = cluster_concerns(result.clusters, tissue=names.tissue, key=key)
+    else:
+        concerns = type_concerns(composition.rows)
+    known = np.array([row.known for row in composition.rows], bool)[composition.row_of_cell]
+    confidence = np.nan_to_num(np.asarray(result.confidence, np.float64))
+    num_clusters = len(result.clusters) if clustered else 0
+    colour_of = {row.cl_id: row.colour for row in composition.known}
+    clusters = [_cluster(cluster, shown_as, colour_of) for cluster in result.clusters]
+    return {
+        "title": title,
+        "facts": _facts(result, names, record),
+        "summary": summary(composition, confidence, concerns, num_clusters, names.tissue),
+        "clustered": clustered,
+        "key": key,
+        "concerns": _fold(concerns, FIRST_CONCERNS),
+        "types": _fold(composition.rows, FIRST_TYPES),
+        "widest": max((row.share for row in composition.rows), default=1.0) or 1.0,
+        "clusters": _fold(clusters, FIRST_CLUSTERS),
+        "maps": _maps(result, composition, umap_S2),
+        "own_umap": names.own_umap,
+        "levels": confidence_levels(),
+        "confidence_colour": confidence_colour,
+        "histogram": histogram(confidence, known),
+        "median": float(np.median(confidence[known])) if known.any() else None,
+        "dots": dot_plot(result, composition, shown_as),
+        "num_known": len(composition.known),
+        "check": _check(result.check, names),
+        "methods": _methods(result, names, record),
+        "references": references(
+            clustered=clustered and not result.params.get("cluster_key"),
+            mapped=umap_S2 is not None and not names.own_umap,
+        ),
+        "record": _record(record),
+        "share": share,
+        "sentence": sentence,
+    }
+
+
+def file_names(check: InputCheck) -> dict[str, str]:
+    """The file's symbol of each model gene that is called otherwise there: mouse genes."""
+    if check.organism == "human":
+        return {}
+    symbols = [str(symbol) for symbol in check.gene_map.symbols]
+    shown: dict[str, str] = {}
+    for shared, symbol in zip(shared_names(symbols, check.organism), symbols, strict=True):
+        # Of several mouse genes with one human counterpart, the namesake.
+        if shared and (shared not in shown or symbol.upper() == shared):
+            shown[shared] = symbol
+    return shown
+
+
+def _fold(items: Sequence[Any], first: int) -> dict[str, Sequence[Any]]:
+    # A tail of one or two is not worth a fold.
+    cut = first if len(items) > first + 2 else len(items)
+    return {"first": items[:cut], "rest": items[cut:]}
+
+
+def _facts(
+    result: AnnotationResult, names: NameInfo, record: dict[str, Any]
+) -> list[tuple[str, str]]:
+    genes = result.check.gene_map
+    time = str(record.get("time") or datetime.now(UTC).isoformat(timespec="seconds"))
+    version = record.get("versions", {}).get("bioseq-toolkit", __version__)
+    facts = [
+        ("File", names.file or Path(str(record.get("inputs", {}).get("path", ""))).name),
+        ("Cells", f"{len(result.cell_type):,}"),
+        ("Genes", f"{genes.n_file:,}"),
+        ("Clusters", "none" if result.cluster is None else f"{len(result.clusters):,}"),
+        ("Organism", result.check.organism),
+        ("Tissue", names.tissue or "not given"),
+        ("Date", plain_day(time)),
+        ("Made with", f"bioseq-toolkit {version}"),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _cluster(
+    cluster: ClusterAnswer, shown_as: dict[str, str], colour_of: dict[str, str]
+) -> dict[str, Any]:
+    call = cluster.call
+    return {
+        "name": cluster.cluster,
+        "n_cells": cluster.n_cells,
+        "answer": call.name,
+        "cl_id": call.cl_id,
+        "url": term_page(call.cl_id),
+        "colour": colour_of.get(call.cl_id, ""),
+        "reason": sentence(call.reason),
+        "confidence": call.confidence,
+        "confidence_colour": confidence_colour(call.confidence) if call.known else "#A3A8AE",
+        "agreement": cluster.agreement if call.known else None,
+        "runner_up": call.runner_up,
+        "runner_up_confidence": call.runner_up_confidence,
+        "status": cluster.status,
+        "evidence": [shown_as.get(gene, gene) for gene in cluster.evidence],
+        "missing": [shown_as.get(gene, gene) for gene in cluster.missing],
+    }
+
+
+def _maps(
+    result: AnnotationResult, composition: Composition, umap_S2: np.ndarray | None
+) -> dict[str, Any] | None:
+    if umap_S2 is None or result.sketch is None or not np.isfinite(umap_S2).all(axis=1).any():
+        return None
+    rows = result.sketch.rows
+    place_S2 = place_points(np.asarray(umap_S2, np.float64)[:, :2])
+    return {
+        "types": type_map(place_S2, composition.row_of_cell[rows], composition),
+        "confidence": confidence_map(place_S2, np.asarray(result.confidence)[rows]),
+        "n_drawn": int((place_S2[:, 0] >= 0).sum()),
+        "n_cells": len(result.cell_type),
+    }
+
+
+def _check(check: InputCheck, names: NameInfo) -> dict[str, Any]:
+    genes = check.gene_map
+    steps = [("in the file", genes.n_file), ("known genes", genes.n_mapped)]
+    if names.n_genes_used is not None:
+        steps.append(("read by the model", names.n_genes_used))
+    kinds = {"symbol": "symbols", "alias": "earlier symbols and aliases", "ensembl": "Ensembl ids"}
+    found = [f"{genes.namespaces.get(k, 0):,} {v}" for k, v in kinds.items() if genes.namespaces.get(k)]
+    return {
+        "reason": sentence(check.reason),
+        "gene_key": check.gene_key,
+        "namespaces": ", ".join(found),
+        "n_duplicate": genes.n_duplicate,
+        "steps": steps,
+        "matrices": [
+            {
+                "name": matrix_name(state),
+                "state": STATES.get(state.state, state.state),
+                "n_vars": state.n_vars,
+                "detail": state.detail,
+                "chosen": state.matrix == check.matrix,
+            }
+            for state in check.states
+        ],
+        "warnings": [sentence(warning) for warning in check.warnings],
+    }
+
+
+def _methods(result: AnnotationResult, names: NameInfo, record: dict[str, Any]) -> str:
+    check = result.check
+    genes = number(check.gene_map.n_mapped, "known gene")
+    if names.n_genes_used is not None:
+        genes += f", {names.n_genes_used:,} of them read by the model"
+    clusters = ""
+    if result.cluster is not None:
+        column = result.params.get("cluster_key")
+        by = f"the clusters of obs column {column}" if column else "Leiden over-clusters"
+        clusters = f", and like cells voted within {by} ({len(result.clusters):,} in all)"
+    return methods_text(
+        version=str(record.get("versions", {}).get("bioseq-toolkit", __version__)),
+        model=str(record.get("model", "")),
+        organism=check.organism,
+        matrix=matrix_name(check.state),
+        state=check.state.state,
+        genes=genes,
+        clusters=clusters + ".",
+    )
+
+
+def _record(record: dict[str, Any]) -> dict[str, Any]:
+    top = [
+        ("Model", record.get("model")),
+        ("Model sha256", record.get("model_sha256")),
+        ("Seed", record.get("seed")),
+        ("Device", record.get("device")),
+        ("Python", record.get("python")),
+        ("System", record.get("platform")),
+        ("Time (UTC)", record.get("time")),
+    ]
+    return {
+        "top": [(label, str(value)) for label, value in top if value not in (None, "")],
+        "versions": sorted(record.get("versions", {}).items()),
+        "json": json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) if record else "",
+    }

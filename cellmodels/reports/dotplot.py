@@ -1,0 +1,161 @@
+"""The marker dot plot: which answered types express which of their evidence genes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from .colours import expression_colour
+from .composition import Composition, TypeRow
+from .figures import shorten
+
+if TYPE_CHECKING:
+    from cellmodels.annotate.result import AnnotationResult, SketchView
+
+# Shapes: S sampled cells, F feature genes, G plotted genes.
+
+MOST_TYPES = 20
+MOST_GENES = 42
+CELL = 18  # distance of two dots
+RADIUS = 7.5
+LEFT, TOP = 230, 96
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One type and gene: the radius tells how many cells express it, the colour how much."""
+
+    x: float
+    y: float
+    radius: float
+    colour: str
+    hover: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Name of a row or a column."""
+
+    text: str
+    full: str
+    place: float
+
+
+@dataclass(frozen=True)
+class DotPlot:
+    """Rows are cell types, columns are genes."""
+
+    rows: tuple[Heading, ...]
+    columns: tuple[Heading, ...]
+    dots: tuple[Dot, ...]
+    separators: tuple[float, ...]
+    strongest: float
+    width: int
+    height: int
+    left: int = LEFT
+    top: int = TOP
+
+
+def dot_plot(
+    result: AnnotationResult, composition: Composition, shown_as: dict[str, str]
+) -> DotPlot | None:
+    """The plot of the most frequent types that have evidence genes; None where there are none.
+
+    Parameters
+    ----------
+    shown_as
+        Name to print for a gene of the sketch, for those that are printed otherwise.
+    """
+    sketch = result.sketch
+    if sketch is None or not len(sketch.rows):
+        return None
+    column_of = _columns(sketch, shown_as)
+    row_S = composition.row_of_cell[sketch.rows]
+    evidence = _evidence(result, column_of)
+    types = [
+        row
+        for row in composition.known
+        if evidence.get(row.cl_id) and (row_S == row.number - 1).any()
+    ][:MOST_TYPES]
+    if not types:
+        return None
+    each = int(np.clip(MOST_GENES // len(types), 2, 5))
+    chosen: list[int] = []
+    separators = []
+    for row in types:
+        fresh = [gene for gene in evidence[row.cl_id] if gene not in chosen][:each]
+        chosen += fresh
+        separators += [LEFT + CELL * len(chosen)] if fresh else []
+    return _draw(sketch, types, row_S, chosen, separators[:-1], shown_as)
+
+
+def _columns(sketch: SketchView, shown_as: dict[str, str]) -> dict[str, int]:
+    """Column of each gene by the name of the model and by the name that is printed."""
+    columns = {}
+    for column, gene in enumerate(sketch.genes):
+        columns.setdefault(shown_as.get(str(gene), str(gene)), column)
+    columns.update({str(gene): column for column, gene in enumerate(sketch.genes)})
+    return columns
+
+
+def _evidence(result: AnnotationResult, column_of: dict[str, int]) -> dict[str, list[int]]:
+    """Evidence genes of each answer; the first genes of all its clusters come first."""
+    ranked: dict[str, dict[int, float]] = {}
+    for cluster in result.clusters:
+        if not cluster.call.known or cluster.status == "mixed":
+            continue
+        scores = ranked.setdefault(cluster.call.cl_id, {})
+        for place, gene in enumerate(cluster.evidence):
+            if gene in column_of:
+                column = column_of[gene]
+                scores[column] = scores.get(column, 0.0) + cluster.n_cells / (place + 1)
+    return {
+        cl_id: sorted(scores, key=lambda column: (-scores[column], column))
+        for cl_id, scores in ranked.items()
+    }
+
+
+def _draw(
+    sketch: SketchView,
+    types: list[TypeRow],
+    row_S: np.ndarray,
+    genes: list[int],
+    separators: list[float],
+    shown_as: dict[str, str],
+) -> DotPlot:
+    log_SG = sparse.csr_matrix(sketch.log_SF)[:, genes].toarray()
+    members = [row_S == row.number - 1 for row in types]
+    mean = np.array([log_SG[member].mean(axis=0) for member in members])
+    share = np.array([(log_SG[member] > 0).mean(axis=0) for member in members])
+    strongest = float(mean.max())
+    names = [shown_as.get(str(sketch.genes[g]), str(sketch.genes[g])) for g in genes]
+    dots = tuple(
+        Dot(
+            x=LEFT + CELL * (j + 0.5),
+            y=TOP + CELL * (i + 0.5),
+            radius=round(RADIUS * float(share[i, j]) ** 0.5, 1),
+            colour=expression_colour(float(mean[i, j]) / max(strongest, 1e-6)),
+            hover=f"{names[j]} in {row.name}: {share[i, j]:.0%} of cells, mean {mean[i, j]:.2f}",
+        )
+        for i, row in enumerate(types)
+        for j in range(len(genes))
+        if share[i, j] >= 0.01
+    )
+    return DotPlot(
+        rows=tuple(
+            Heading(shorten(row.name, 32), row.name, TOP + CELL * (i + 0.5))
+            for i, row in enumerate(types)
+        ),
+        columns=tuple(
+            Heading(shorten(name, 12), name, LEFT + CELL * (j + 0.5))
+            for j, name in enumerate(names)
+        ),
+        dots=dots,
+        separators=tuple(separators),
+        strongest=strongest,
+        width=LEFT + CELL * len(genes) + 30,
+        height=TOP + CELL * len(types) + 8,
+    )

@@ -1,0 +1,1 @@
+"""The `bioseq` command, installed as `bioseq_cli`."""
