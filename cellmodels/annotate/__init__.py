@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .embedding import embed_cells
     from .options import AnnotateOptions
     from .pipeline import annotate_cells, annotate_file
     from .result import AnnotationResult, AnnotationSummary, ClusterAnswer
@@ -19,6 +20,7 @@ _HOMES = {
     "annotate_cells": "pipeline",
     "annotate_file": "pipeline",
     "annotate_markers": "table",
+    "embed_cells": "embedding",
 }
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "annotate_cells",
     "annotate_file",
     "annotate_markers",
+    "embed_cells",
 ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from cellmodels.ontology import cell_ontology
 
@@ -79,7 +80,7 @@ class AnswerTree:
         probability_B
             Probability of that node; of the most probable class where there is none.
         """
-        p_BN = p_BC @ self.member_CN
+        p_BN = self._sums(p_BC)
         enough_BN = p_BN >= threshold
         # Fewest classes below first; the more probable of two equally narrow ones.
         rank_BN = np.where(enough_BN, p_BN - self.breadth_N, -np.inf)
@@ -87,6 +88,15 @@ class AnswerTree:
         found_B = enough_BN.any(axis=1)
         probability_B = np.where(found_B, p_BN[np.arange(len(p_BN)), node_B], p_BC.max(axis=1))
         return np.where(found_B, node_B, -1), np.minimum(probability_B, 1.0)
+
+    def _sums(self, p_BC: np.ndarray) -> np.ndarray:
+        # Few classes lie below most nodes; and unlike BLAS, a sparse product adds up a row in the
+        # same order whatever rows stand beside it, which a limit of one half would show.
+        return (self._member_NC @ np.ascontiguousarray(p_BC.T)).T
+
+    @cached_property
+    def _member_NC(self) -> sparse.csr_matrix:
+        return sparse.csr_matrix(self.member_CN.T)
 
     def call(self, p_C: np.ndarray, threshold: float, minimum: float = 0.0) -> Call:
         """The answer for one row of probabilities, with its runner-up and its reason."""

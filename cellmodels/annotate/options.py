@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from biosequence.errors import UsageError
+
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotateOptions:
@@ -37,6 +39,11 @@ class AnnotateOptions:
         Address of a running Dask scheduler.
     key_added
         Prefix of everything that is written.
+
+    Raises
+    ------
+    UsageError
+        On making, for a number out of its range.
     """
 
     output: Path | None = None
@@ -57,6 +64,14 @@ class AnnotateOptions:
     seed: int = 0
     dask: str | None = None
     key_added: str = "bioseq"
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            msg = f"--batch-size must be at least 1, not {self.batch_size}."
+            raise UsageError(msg, where="--batch-size", fix="Leave it out, or give some thousands.")
+        if not 0 <= self.min_confidence <= 1:
+            msg = f"--min-confidence is a probability, not {self.min_confidence}."
+            raise UsageError(msg, where="--min-confidence", fix="Give a number from 0 to 1.")
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON can hold them."""

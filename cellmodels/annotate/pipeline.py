@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biosequence.errors import InputError, UsageError
 from biosequence.provenance import RunRecord
 from cellmodels.inputs import InputCheck, check_input
 from cellmodels.stream import CellSource, open_cells
@@ -16,9 +15,10 @@ from cellmodels.stream import CellSource, open_cells
 from .clusters import Clusters, answer_clusters, existing_clusters, found_clusters, sketch_for
 from .naming import name_cells
 from .options import AnnotateOptions
+from .reporting import report_on
 from .result import AnnotationResult, AnnotationSummary, SketchView
 from .scoring import Collected, Job, collect, score_rows
-from .setup import answers_for, load_annotator
+from .setup import answers_for, bind_genes, load_annotator
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -62,7 +62,7 @@ def annotate_file(path: str | Path, options: AnnotateOptions) -> AnnotationSumma
         key = options.key_added
         write_annotated(source, output, **stored(result, key))
         if report:
-            _write_report(result, source, report, options)
+            report_on(result, source, report)
     return AnnotationSummary(
         input=str(path),
         output=output,
@@ -88,19 +88,13 @@ def annotate_cells(source: CellSource | AnnData, options: AnnotateOptions) -> An
     if not isinstance(source, CellSource):
         with open_cells(source) as opened:
             return annotate_cells(opened, options)
-    if options.batch_size < 1:
-        msg = f"--batch-size must be at least 1, not {options.batch_size}."
-        raise UsageError(msg, where="--batch-size", fix="Leave it out, or give some thousands.")
     annotator, calibration = load_annotator(options)
     tree, log_prior, tissue = answers_for(annotator, options, calibration)
     known = existing_clusters(source, options.cluster_key) if options.cluster_key else None
     check = check_input(
         source, layer=options.layer, gene_key=options.gene_key, organism=options.organism
     )
-    bound = annotator.bind(check.gene_map)
-    if bound.n_used < calibration.least_genes:
-        msg = f"Only {bound.n_used} of the model's genes are in the file."
-        raise InputError(msg, where=source.name, fix="Check the gene names (--gene-key COLUMN).")
+    bound = bind_genes(annotator, calibration, check, source.name)
     order = sketch_for(source, known)
     job = Job(
         check.matrix,
@@ -204,13 +198,3 @@ def _provenance(
         model_sha256=sha256,
         inputs={"file": source.name, "n_obs": source.n_obs, "check": check.to_dict()},
     ).to_json()
-
-
-def _write_report(
-    result: AnnotationResult, source: CellSource, report: Path, options: AnnotateOptions
-) -> None:
-    from cellmodels.reports import report_for
-    from cellmodels.writing import atomic_path
-
-    with atomic_path(report) as partial:
-        report_for(result, source, partial, seed=options.seed)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biosequence.errors import ModelError, UsageError
+from biosequence.errors import InputError, ModelError, UsageError
 from cellmodels.ontology import cell_ontology
 
-from .annotator import Annotator, DefaultAnnotator
+from .annotator import Annotator, BoundAnnotator, DefaultAnnotator
 from .answers import AnswerTree
 from .calibration import Calibration, tissue_prior
 from .options import AnnotateOptions
+
+if TYPE_CHECKING:
+    from cellmodels.inputs import InputCheck
 
 READY = ("auto", "markers")
 
@@ -46,12 +50,29 @@ def load_annotator(options: AnnotateOptions) -> tuple[Annotator, Calibration]:
     return DefaultAnnotator(model), Calibration.from_config(model.config)
 
 
+def bind_genes(
+    annotator: Annotator, calibration: Calibration, check: InputCheck, where: str
+) -> BoundAnnotator:
+    """The annotator for the columns of a checked file.
+
+    Raises
+    ------
+    InputError
+        If too few of the annotator's genes are in the file.
+    """
+    bound = annotator.bind(check.gene_map)
+    if bound.n_used < calibration.least_genes:
+        msg = f"Only {bound.n_used} of the model's genes are in the file."
+        raise InputError(msg, where=where, fix="Check the gene names (--gene-key COLUMN).")
+    return bound
+
+
 def answers_for(
     annotator: Annotator, options: AnnotateOptions, calibration: Calibration
 ) -> tuple[AnswerTree, np.ndarray, str]:
     """The allowed answers, the log-prior of each class, and the resolved tissue name."""
     tree = AnswerTree(annotator.classes, extra=annotator.answers, only=_candidates(options))
-    if tree.without_class:
+    if options.candidates is not None and tree.without_class:
         names = ", ".join(cell_ontology().name(n) for n in tree.without_class)
         msg = f"The model knows no type at or below: {names}."
         raise UsageError(msg, where="--candidates", fix="Leave them out, or name a broader type.")

@@ -18,7 +18,7 @@ from .annotator import Annotator
 from .answers import AnswerTree
 from .calibration import Calibration, probabilities, tissue_prior
 from .evidence import expected_markers, shown_names
-from .marker_annotator import MarkerTable
+from .marker_table import MarkerTable
 from .options import AnnotateOptions
 from .result import UNKNOWN, AnnotationSummary, Call
 from .setup import answers_for, load_annotator

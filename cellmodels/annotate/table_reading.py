@@ -38,14 +38,26 @@ def read_marker_table(path: Path) -> list[MarkerList]:
     InputError
         If the file is missing, no table, empty, or lacks the columns.
     """
-    frame = _read(path)
+    return marker_lists(_read(path), str(path))
+
+
+def marker_lists(frame: pd.DataFrame, where: str) -> list[MarkerList]:
+    """The clusters of a marker table whose cells are text, in the order of the table.
+
+    Columns as `read_marker_table` takes them; `where` names the table in messages.
+
+    Raises
+    ------
+    InputError
+        If the table has no gene, or lacks the columns.
+    """
     named = {str(column).strip().lower(): column for column in frame.columns}
     cluster = _first(named, CLUSTER)
     gene, markers = _first(named, GENE), _first(named, MARKERS)
     if cluster is None or (gene is None and markers is None):
         msg = f"The table has the columns {', '.join(map(str, frame.columns[:8]))}."
         fix = "A marker table needs cluster and gene (one gene a line), or cluster and markers (a list)."
-        raise InputError(msg, where=str(path), fix=fix)
+        raise InputError(msg, where=where, fix=fix)
     frame = frame[frame[cluster].notna()]
     if markers is not None and gene is None:
         lists = _wide(frame, cluster, markers, _first(named, TISSUE))
@@ -53,7 +65,7 @@ def read_marker_table(path: Path) -> list[MarkerList]:
         lists = _long(frame, named, cluster, gene)
     if not lists or not any(one.genes for one in lists):
         msg = "The table has no gene."
-        raise InputError(msg, where=str(path), fix="Export it again with the marker genes.")
+        raise InputError(msg, where=where, fix="Export it again with the marker genes.")
     return lists
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from cellmodels.annotate.result import ClusterAnswer
 
 LOW = 0.7
-_ORDER = ("unknown", "mixed", "unsure", "small")
+# What a doubtful cell counts for: a large mixed cluster comes before a tiny unknown one.
+_WEIGHT = {"unknown": 3.0, "mixed": 2.0, "unsure": 1.0, "small": 1.0}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Concern:
 def cluster_concerns(
     clusters: Sequence[ClusterAnswer], *, tissue: str, key: str
 ) -> tuple[Concern, ...]:
-    """Doubtful clusters: unknown, mixed, unsure, small, and larger ones first within each.
+    """Doubtful clusters: unknown, mixed, unsure or small; those with most at stake first.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def cluster_concerns(
             concerns.append(
                 Concern(cluster.cluster, cluster.n_cells, name, status, sentence(why), advice)
             )
-    return tuple(sorted(concerns, key=lambda c: (_ORDER.index(c.status), -c.n_cells)))
+    return _by_weight(concerns)
 
 
 def type_concerns(rows: Sequence[TypeRow]) -> tuple[Concern, ...]:
@@ -67,7 +68,11 @@ def type_concerns(rows: Sequence[TypeRow]) -> tuple[Concern, ...]:
         for row in rows
         if not row.known or row.confidence < LOW
     ]
-    return tuple(sorted(concerns, key=lambda c: (_ORDER.index(c.status), -c.n_cells)))
+    return _by_weight(concerns)
+
+
+def _by_weight(concerns: Sequence[Concern]) -> tuple[Concern, ...]:
+    return tuple(sorted(concerns, key=lambda c: -c.n_cells * _WEIGHT[c.status]))
 
 
 def sentence(text: str) -> str:

@@ -53,7 +53,5 @@ def confidence_colour(confidence: float) -> str:
 def expression_colour(share: float) -> str:
     """From pale to deep blue as `share` goes from 0 to 1."""
     share = min(max(share, 0.0), 1.0)
-    mixed = (
-        round(pale + share * (deep - pale)) for pale, deep in zip(_PALE, _DEEP, strict=True)
-    )
+    mixed = (round(pale + share * (deep - pale)) for pale, deep in zip(_PALE, _DEEP, strict=True))
     return "#" + "".join(f"{value:02X}" for value in mixed)

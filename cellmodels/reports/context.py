@@ -15,12 +15,13 @@ from biosequence._version import __version__
 from cellmodels.default.features import shared_names
 
 from .attention import cluster_concerns, sentence, type_concerns
+from .background import input_checks, methods_paragraph, run_record, setting
 from .colours import confidence_colour, confidence_levels
 from .composition import Composition, compose, term_page
 from .dotplot import dot_plot
 from .figures import confidence_map, histogram, place_points, type_map
 from .references import references
-from .wording import STATES, matrix_name, methods_text, number, plain_day, share, summary
+from .wording import plain_day, share, summary
 
 if TYPE_CHECKING:
     from cellmodels.annotate.result import AnnotationResult, ClusterAnswer
@@ -69,7 +70,7 @@ def build_context(
     composition = compose(result)
     shown_as = file_names(result.check)
     clustered = result.cluster is not None
-    key = str(result.params.get("key_added", "bioseq"))
+    key = str(setting(result, record, "key_added") or "bioseq")
     if clustered:
         concerns = cluster_concerns(result.clusters, tissue=names.tissue, key=key)
     else:
@@ -92,20 +93,19 @@ def build_context(
         "maps": _maps(result, composition, umap_S2),
         "own_umap": names.own_umap,
         "levels": confidence_levels(),
-        "confidence_colour": confidence_colour,
         "histogram": histogram(confidence, known),
         "median": float(np.median(confidence[known])) if known.any() else None,
         "dots": dot_plot(result, composition, shown_as),
         "num_known": len(composition.known),
-        "check": _check(result.check, names),
-        "methods": _methods(result, names, record),
+        "check": input_checks(result.check, names.n_genes_used),
+        "methods": methods_paragraph(result, record, names.n_genes_used),
         "references": references(
-            clustered=clustered and not result.params.get("cluster_key"),
+            profiles=setting(result, record, "method") in (None, "auto", "markers"),
+            clustered=clustered and not setting(result, record, "cluster_key"),
             mapped=umap_S2 is not None and not names.own_umap,
         ),
-        "record": _record(record),
+        "record": run_record(record),
         "share": share,
-        "sentence": sentence,
     }
 
 
@@ -182,69 +182,4 @@ def _maps(
         "confidence": confidence_map(place_S2, np.asarray(result.confidence)[rows]),
         "n_drawn": int((place_S2[:, 0] >= 0).sum()),
         "n_cells": len(result.cell_type),
-    }
-
-
-def _check(check: InputCheck, names: NameInfo) -> dict[str, Any]:
-    genes = check.gene_map
-    steps = [("in the file", genes.n_file), ("known genes", genes.n_mapped)]
-    if names.n_genes_used is not None:
-        steps.append(("read by the model", names.n_genes_used))
-    kinds = {"symbol": "symbols", "alias": "earlier symbols and aliases", "ensembl": "Ensembl ids"}
-    found = [f"{genes.namespaces.get(k, 0):,} {v}" for k, v in kinds.items() if genes.namespaces.get(k)]
-    return {
-        "reason": sentence(check.reason),
-        "gene_key": check.gene_key,
-        "namespaces": ", ".join(found),
-        "n_duplicate": genes.n_duplicate,
-        "steps": steps,
-        "matrices": [
-            {
-                "name": matrix_name(state),
-                "state": STATES.get(state.state, state.state),
-                "n_vars": state.n_vars,
-                "detail": state.detail,
-                "chosen": state.matrix == check.matrix,
-            }
-            for state in check.states
-        ],
-        "warnings": [sentence(warning) for warning in check.warnings],
-    }
-
-
-def _methods(result: AnnotationResult, names: NameInfo, record: dict[str, Any]) -> str:
-    check = result.check
-    genes = number(check.gene_map.n_mapped, "known gene")
-    if names.n_genes_used is not None:
-        genes += f", {names.n_genes_used:,} of them read by the model"
-    clusters = ""
-    if result.cluster is not None:
-        column = result.params.get("cluster_key")
-        by = f"the clusters of obs column {column}" if column else "Leiden over-clusters"
-        clusters = f", and like cells voted within {by} ({len(result.clusters):,} in all)"
-    return methods_text(
-        version=str(record.get("versions", {}).get("bioseq-toolkit", __version__)),
-        model=str(record.get("model", "")),
-        organism=check.organism,
-        matrix=matrix_name(check.state),
-        state=check.state.state,
-        genes=genes,
-        clusters=clusters + ".",
-    )
-
-
-def _record(record: dict[str, Any]) -> dict[str, Any]:
-    top = [
-        ("Model", record.get("model")),
-        ("Model sha256", record.get("model_sha256")),
-        ("Seed", record.get("seed")),
-        ("Device", record.get("device")),
-        ("Python", record.get("python")),
-        ("System", record.get("platform")),
-        ("Time (UTC)", record.get("time")),
-    ]
-    return {
-        "top": [(label, str(value)) for label, value in top if value not in (None, "")],
-        "versions": sorted(record.get("versions", {}).items()),
-        "json": json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) if record else "",
     }

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 MOST_TYPES = 20
 MOST_GENES = 42
-CELL = 18  # distance of two dots
-RADIUS = 7.5
-LEFT, TOP = 230, 96
+CELL = 20  # distance of two dots
+RADIUS = 8.5
+LEFT, TOP = 230, 88
+KEY_SHARES = (0.1, 0.25, 0.5, 1.0)
+KEY_SHADES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,14 @@ class Heading:
 
 @dataclass(frozen=True)
 class DotPlot:
-    """Rows are cell types, columns are genes."""
+    """Rows are cell types, columns are genes; `sizes` and `shades` are the keys to the dots."""
 
     rows: tuple[Heading, ...]
     columns: tuple[Heading, ...]
     dots: tuple[Dot, ...]
     separators: tuple[float, ...]
-    strongest: float
+    sizes: tuple[tuple[str, float], ...]
+    shades: tuple[tuple[str, str], ...]
     width: int
     height: int
     left: int = LEFT
@@ -105,7 +108,7 @@ def _evidence(result: AnnotationResult, column_of: dict[str, int]) -> dict[str, 
     """Evidence genes of each answer; the first genes of all its clusters come first."""
     ranked: dict[str, dict[int, float]] = {}
     for cluster in result.clusters:
-        if not cluster.call.known or cluster.status == "mixed":
+        if not cluster.call.known:
             continue
         scores = ranked.setdefault(cluster.call.cl_id, {})
         for place, gene in enumerate(cluster.evidence):
@@ -136,7 +139,7 @@ def _draw(
         Dot(
             x=LEFT + CELL * (j + 0.5),
             y=TOP + CELL * (i + 0.5),
-            radius=round(RADIUS * float(share[i, j]) ** 0.5, 1),
+            radius=_radius(float(share[i, j])),
             colour=expression_colour(float(mean[i, j]) / max(strongest, 1e-6)),
             hover=f"{names[j]} in {row.name}: {share[i, j]:.0%} of cells, mean {mean[i, j]:.2f}",
         )
@@ -155,7 +158,13 @@ def _draw(
         ),
         dots=dots,
         separators=tuple(separators),
-        strongest=strongest,
+        sizes=tuple((f"{part:.0%}", _radius(part)) for part in KEY_SHARES),
+        shades=tuple((f"{strongest * part:.1f}", expression_colour(part)) for part in KEY_SHADES),
         width=LEFT + CELL * len(genes) + 30,
         height=TOP + CELL * len(types) + 8,
     )
+
+
+def _radius(share: float) -> float:
+    # Areas, not radii, are what the eye compares.
+    return round(RADIUS * share**0.5, 1)

@@ -1,4 +1,4 @@
-"""Geometry of the maps and of the histogram; the templates turn it into SVG, where text is escaped."""
+"""Geometry of the maps and the histogram; the templates make SVG of it and escape the text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .composition import Composition
 WIDTH, HEIGHT, MARGIN = 560, 460, 22
 MOST_NAMES = 12  # with more types the map bears the numbers of the legend
 LINE = 17  # height of a label, in units of the map
-LETTER = 6.6  # mean width of a letter of a label
+LETTER = 7.2  # mean width of a letter of a label
 BINS = 20
 
 
@@ -78,9 +78,7 @@ def place_points(umap_S2: np.ndarray) -> np.ndarray:
 def type_map(place_S2: np.ndarray, row_S: np.ndarray, composition: Composition) -> Map:
     """The map coloured by cell type; rare types are drawn last, so that they stay in sight."""
     drawn_S = place_S2[:, 0] >= 0
-    members = {
-        int(row): place_S2[drawn_S & (row_S == row)] for row in np.unique(row_S[drawn_S])
-    }
+    members = {int(row): place_S2[drawn_S & (row_S == row)] for row in np.unique(row_S[drawn_S])}
     order = sorted(members, key=lambda row: (composition.rows[row].known, -len(members[row])))
     layers = tuple(
         Layer(_dots(members[row]), composition.rows[row].colour, composition.rows[row].name)
@@ -92,7 +90,7 @@ def type_map(place_S2: np.ndarray, row_S: np.ndarray, composition: Composition) 
     for row in named:
         item = composition.rows[row]
         x, y = _middle(members[row])
-        labels.append(Label(shorten(item.name, 26) if full else str(item.number), x, y))
+        labels.append(Label(shorten(item.name, 30) if full else str(item.number), x, y))
     return Map(layers, _part(labels), _dot_size(int(drawn_S.sum())))
 
 
@@ -147,7 +145,7 @@ def _dots(places: np.ndarray) -> str:
 
 
 def _dot_size(num_points: int) -> float:
-    return round(float(np.clip(150 / max(num_points, 1) ** 0.5, 2.0, 8.0)), 1)
+    return round(float(np.clip(170 / max(num_points, 1) ** 0.5, 2.2, 8.0)), 1)
 
 
 def _middle(places: np.ndarray) -> tuple[float, float]:

@@ -54,11 +54,11 @@ _UMAP = Reference(
 )
 
 
-def references(*, clustered: bool, mapped: bool) -> tuple[Reference, ...]:
-    """The works behind this result: with Leiden when cells were clustered, UMAP when mapped."""
+def references(*, profiles: bool, clustered: bool, mapped: bool) -> tuple[Reference, ...]:
+    """The works behind a result: which of them depends on what was done for it."""
     return (
         _ONTOLOGY,
-        _PROFILES,
+        *((_PROFILES,) if profiles else ()),
         _SCANPY,
         *((_LEIDEN,) if clustered else ()),
         *((_UMAP,) if mapped else ()),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
-# Shapes: S sampled cells, K components, N cells that are laid out.
+# Shapes: S sampled cells, K components, N cells that are laid out,
+# C neighbours of each.
 
 LIMIT = 5_000
 NEIGHBOURS = 15
@@ -52,17 +55,28 @@ def main_axes(points_NK: np.ndarray) -> np.ndarray:
 
 
 def _layout(points_NK: np.ndarray, seed: int) -> np.ndarray:
+    from sklearn.neighbors import NearestNeighbors
     from umap import UMAP
 
+    count = min(NEIGHBOURS, len(points_NK) - 1)
+    # The neighbours of a few thousand cells are found exactly in a second; to compile UMAP's own
+    # approximate search takes half a minute.
+    found = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points_NK)
+    distances_NC, near_NC = found.kneighbors(points_NK)
     # The principal axes as a start: distant groups keep their places, and a graph in several
     # pieces needs no spectral solver.
     start_N2 = main_axes(points_NK)
     spread = float(np.abs(start_N2).max()) or 1.0
     noise_N2 = np.random.default_rng(seed).normal(scale=1e-3, size=start_N2.shape)
-    return UMAP(
-        n_neighbors=min(NEIGHBOURS, len(points_NK) - 1),
+    model = UMAP(
+        n_neighbors=count,
         min_dist=0.4,
         init=(10 * start_N2 / spread + noise_N2).astype(np.float32),
         random_state=seed,
         n_jobs=1,
-    ).fit_transform(points_NK)
+        precomputed_knn=(near_NC, distances_NC.astype(np.float32)),
+    )
+    with warnings.catch_warnings():
+        # That new cells cannot be added to this map.
+        warnings.filterwarnings("ignore", message="precomputed_knn")
+        return model.fit_transform(points_NK)

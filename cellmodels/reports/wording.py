@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .attention import Concern, sentence
+from .attention import Concern
 from .composition import Composition
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def share(part: float, whole: float = 1.0) -> str:
     """A percentage that never rounds something to nothing or to all."""
     percent = 100 * part / whole if whole else 0.0
     if 0 < percent < 1:
-        return "<1 %"
+        return "<1%"
     if 99 < percent < 100:
-        return ">99 %"
-    return f"{percent:.0f} %"
+        return ">99%"
+    return f"{percent:.0f}%"
 
 
 def matrix_name(state: MatrixState) -> str:
@@ -75,16 +75,16 @@ def summary(
 
 
 def _found(composition: Composition, num_cells: int, tissue: str) -> str:
-    cells = number(num_cells, "cell") + (f" of {tissue}" if tissue else "")
+    cells = number(num_cells, "cell") + (f" ({tissue})" if tissue else "")
     known = composition.known
     if not known:
-        return f"None of the {cells} could be named: the evidence was too weak for every type."
+        return f"No cell type could be named in {cells}: the evidence was too weak for every one."
     most = [f"{row.name} ({share(row.share)})" for row in known[:3]]
     listed = most[0] if len(most) == 1 else ", ".join(most[:-1]) + " and " + most[-1]
     if len(known) == 1:
-        return f"{cells} hold one cell type: {listed}."
-    lead = "most of them" if len(known) > 3 else "they are"
-    return f"{cells} hold {len(known)} cell types; {lead} {listed}."
+        return f"One cell type was found in {cells}: {listed}."
+    lead = ": " if len(known) <= 3 else "; the most frequent are "
+    return f"{len(known)} cell types were found in {cells}{lead}{listed}."
 
 
 def _sureness(composition: Composition, confidence: np.ndarray) -> str:
@@ -93,26 +93,25 @@ def _sureness(composition: Composition, confidence: np.ndarray) -> str:
     sure = int((known & (confidence >= SURE)).sum())
     unknown = int((~known).sum())
     rest = f"{share(unknown, total)} stay Unknown" if unknown else "no cell is left Unknown"
-    return f"{share(sure, total)} of the cells have an answer of confidence {SURE:g} or more; {rest}."
+    return (
+        f"{share(sure, total)} of the cells have an answer of confidence {SURE:g} or more; {rest}."
+    )
 
 
 def _doubts(concerns: Sequence[Concern], num_clusters: int) -> str:
     if not concerns:
-        return "Nothing calls for a second look." if num_clusters else (
-            "The cells were answered one by one, and no type calls for a second look."
-        )
+        return "No answer calls for a second look."
     unit = "cluster" if num_clusters else "cell type"
     total = f" of {number(num_clusters, unit)}" if num_clusters else ""
     verb = "deserves" if len(concerns) == 1 else "deserve"
     counted = f"{len(concerns)}{total}" if total else number(len(concerns), unit)
-    return f"{counted} {verb} a second look, and what to do is listed below."
+    return f"{counted} {verb} a second look: why, and what to do, comes next."
 
 
 def methods_text(
     *,
     version: str,
     model: str,
-    organism: str,
     matrix: str,
     state: str,
     genes: str,
@@ -123,8 +122,8 @@ def methods_text(
     return " ".join(
         [
             f"Cell types were assigned with {by}.",
-            sentence(f"expression was read from {matrix} ({STATES.get(state, state)}), {genes}, "
-                     f"organism: {organism}, and brought to log1p of counts per 10,000"),
+            f"Expression was read from {matrix} ({STATES.get(state, state)}; {genes}) and brought "
+            "to log1p of counts per 10,000.",
             "Each cell was scored against reference classes of the Cell Ontology" + clusters,
             "Where subtypes could not be told apart, the cell was given their parent term, and "
             "where the evidence was too weak, none. Confidence is the calibrated probability that "

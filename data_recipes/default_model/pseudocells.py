@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 
+PLATFORMS = 32
+
+
 @dataclass(frozen=True, kw_only=True)
 class Noise:
     """Ranges that each pseudo-cell draws its own values from (uniform; depth log-uniform)."""
@@ -74,7 +77,10 @@ def draw(stock: Stock, chosen: np.ndarray, rng: np.random.Generator, noise: Nois
     linear = linear * (1 - ambient) + stock.ambient_SF[chosen] * ambient
     low, high = noise.platform_sigma
     sigma = low + (high - low) * uniform[:, 4:5]
-    linear *= np.exp(sigma * rng.standard_normal((n, f), dtype=np.float32))
+    # Half of the effect is the platform's own, shared by its cells; half is the cell's.
+    platforms = rng.standard_normal((PLATFORMS, f), dtype=np.float32)
+    own = rng.standard_normal((n, f), dtype=np.float32)
+    linear *= np.exp(sigma * (0.7 * platforms[rng.integers(0, PLATFORMS, n)] + 0.7 * own))
     low, high = np.log(noise.depth)
     depth = np.exp(low + (high - low) * uniform[:, 5:6])
     counts = rng.poisson(np.minimum(linear * (depth / 10_000.0), 1e6)).astype(np.float32)

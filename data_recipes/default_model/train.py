@@ -30,8 +30,8 @@ class TrainConfig:
     weight_decay: float = 0.02
     dropout: float = 0.3
     list_share: float = 0.15
-    real_share: float = 0.15
-    panel_share: float = 0.35
+    real_share: float = 0.08
+    panel_share: float = 0.4
     prototype_weight: float = 0.3
     seed: int = 0
     noise: Noise = field(default_factory=Noise)
@@ -190,16 +190,47 @@ def _chunks(total: int, size: int) -> list[int]:
     return [min(size, total - start) for start in range(0, total, size)]
 
 
-def mask_panels(x_BF: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
-    """Rows as a file with fewer genes would show them: a random panel for some, a few lost genes for the rest."""
+def panel_masks(references: References, genes: np.ndarray, cells: Sequence[CellSet], seed: int) -> np.ndarray:
+    """Gene selections as real files have them, bool [M, F]: variable genes of each data set, and real panels.
+
+    Every class is shown in every selection, so that the selection itself tells nothing.
+    """
+    rng = np.random.default_rng(seed)
+    gene_at = {gene: index for index, gene in enumerate(references.genes)}
+    log_RF = np.log1p(references.linear_RG[:, [gene_at[gene] for gene in genes]])
+    masks = [cell_set.present_F for cell_set in cells]
+    for dataset in references.obs["dataset"].unique():
+        spread_F = log_RF[(references.obs["dataset"] == dataset).to_numpy()].std(axis=0)
+        mask = np.zeros(len(genes), bool)
+        mask[np.argsort(-spread_F)[: int(np.exp(rng.uniform(np.log(250), np.log(3000))))]] = True
+        masks.append(mask)
+    return np.array(masks)
+
+
+def show_panels(
+    x_BF: torch.Tensor, masks_MF: torch.Tensor, share: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Rows as a file with fewer genes would show them.
+
+    Some rows keep a panel and are normalised within it, as a user of a panel would; the rest lose a
+    few genes. Ranked lists (no value above 1) only lose genes.
+    """
     b, f = x_BF.shape
-    panel = torch.rand(b, 1, generator=generator) < share
-    keep = torch.where(
-        panel,
-        0.04 + 0.5 * torch.rand(b, 1, generator=generator) ** 2,
+    panel_B1 = torch.rand(b, 1, generator=generator) < share
+    which_B = torch.randint(len(masks_MF), (b,), generator=generator)
+    random_B1 = torch.rand(b, 1, generator=generator) < 0.3
+    kept_B1 = torch.where(
+        panel_B1 & random_B1,
+        0.05 + 0.4 * torch.rand(b, 1, generator=generator),
         1 - 0.2 * torch.rand(b, 1, generator=generator),
     )
-    return x_BF * (torch.rand(b, f, generator=generator) < keep)
+    keep_BF = torch.rand(b, f, generator=generator) < kept_B1
+    keep_BF &= masks_MF[which_B] | ~(panel_B1 & ~random_B1)
+    is_list_B1 = x_BF.amax(dim=1, keepdim=True) <= 1.0
+    linear_BF = torch.expm1(x_BF) * keep_BF
+    total_B1 = linear_BF.sum(dim=1, keepdim=True).clamp_min(1.0)
+    panel_BF = torch.log1p(linear_BF * (1e4 / total_B1))
+    return torch.where(panel_B1 & ~is_list_B1, panel_BF, x_BF * keep_BF)
 
 
 def train(
@@ -224,6 +255,7 @@ def train(
     optimizer = torch.optim.AdamW(
         encoder.parameters(), lr=config.lr, weight_decay=config.weight_decay
     )
+    masks_MF = torch.from_numpy(panel_masks(references, genes, cells, config.seed))
     steps = config.pools * config.epochs * (config.pool // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.lr, total_steps=steps)
     for number in range(config.pools):
@@ -234,7 +266,7 @@ def train(
                 : config.pool // config.batch
             ]:
                 x_BF = torch.from_numpy(x_PF[batch].astype(np.float32))
-                x_BF = mask_panels(x_BF, config.panel_share, generator)
+                x_BF = show_panels(x_BF, masks_MF, config.panel_share, generator)
                 x_BF = nn.functional.normalize(x_BF, dim=-1)
                 logp_BC = torch.log_softmax(encoder(x_BF), dim=-1)
                 allowed_BC = sampler.allowed_TC[torch.from_numpy(target_P[batch])]

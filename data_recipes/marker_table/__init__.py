@@ -1,0 +1,1 @@
+"""The recipe that holds the curated marker table against measured profiles."""
