@@ -1,4 +1,4 @@
-"""What every call on an AnnData object shares: which object is written, and errors in Python's words."""
+"""What every call on an AnnData shares: the object that is written, errors in Python's words."""
 
 from __future__ import annotations
 
@@ -31,6 +31,20 @@ def written_object(adata: AnnData, copy: bool) -> AnnData:
         fix = "Copy it first: adata = adata.copy(); or take the copy: copy=True"
         raise InputError(msg, where="AnnData object", fix=fix)
     return adata
+
+
+def require_annotation(adata: AnnData, key: str) -> None:
+    """Pass over objects that `tl.annotate` or the command annotated.
+
+    Raises
+    ------
+    InputError
+        If there is no annotation under `key`.
+    """
+    if f"{key}_cell_type" in adata.obs and "clusters" in adata.uns.get(key, ()):
+        return
+    msg = f"This AnnData holds no annotation called {key!r}."
+    raise InputError(msg, where="AnnData object", fix="Annotate it first: cm.tl.annotate(adata)")
 
 
 @contextmanager

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from cellmodels.default.features import fold_onto, shared_names
-
 if TYPE_CHECKING:
-    from cellmodels.default.model import DefaultModel
     from cellmodels.genes import GeneMap
 
 # Shapes: B cells, V columns of the file, F feature genes, C classes, K components.
@@ -71,50 +68,3 @@ class BoundAnnotator(ABC):
     @abstractmethod
     def similarity(self, features_BF: sparse.csr_matrix) -> float:
         """Cosine between the cells' mean and the class most like it; 1 for a perfect likeness."""
-
-
-class DefaultAnnotator(Annotator):
-    """The embedded default model."""
-
-    def __init__(self, model: DefaultModel) -> None:
-        self.model = model
-        self.name = f"bioseq-default {model.config['version']}"
-        self.sha256 = model.sha256
-        self.classes = model.classes
-        self.tissues = model.tissues
-        self.answers = model.answers
-        self.genes = model.genes
-
-    def bind(self, genes: GeneMap) -> BoundDefault:
-        return BoundDefault(self.model, fold_onto(shared_names(genes.symbols, genes.organism), self.genes))
-
-
-class BoundDefault(BoundAnnotator):
-    """The default model for the columns of one file."""
-
-    def __init__(self, model: DefaultModel, fold_VF: sparse.csr_matrix) -> None:
-        self.model = model
-        self.fold_VF = fold_VF
-        self.n_used = int((fold_VF.sum(axis=0) > 0).sum())
-
-    def score(self, block: sparse.csr_matrix) -> Scores:
-        features_BF = sparse.csr_matrix(block @ self.fold_VF)
-        np.log1p(features_BF.data, out=features_BF.data)
-        dense_BF = features_BF.toarray()
-        embedding_BD = self.model.embed(dense_BF)
-        return Scores(
-            self.model.log_probabilities(embedding_BD),
-            embedding_BD,
-            self.model.components(dense_BF),
-            features_BF,
-        )
-
-    def pooled(self, features_BF: sparse.csr_matrix) -> np.ndarray:
-        return self.model.log_probabilities(self.model.embed(_mean(features_BF)))[0]
-
-    def similarity(self, features_BF: sparse.csr_matrix) -> float:
-        return self.model.similarity(_mean(features_BF))
-
-
-def _mean(features_BF: sparse.csr_matrix) -> np.ndarray:
-    return np.asarray(features_BF.mean(axis=0), dtype=np.float32).reshape(1, -1)

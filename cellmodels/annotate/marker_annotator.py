@@ -11,7 +11,7 @@ from cellmodels.genes import GeneMap
 
 from .annotator import Annotator, BoundAnnotator, Scores
 from .calibration import Calibration
-from .marker_table import MarkerTable
+from .marker_table import MarkerTable, marker_scores
 
 # Shapes: B cells, F feature genes, C classes.
 
@@ -56,28 +56,17 @@ class BoundMarkers(BoundAnnotator):
     def score(self, block: sparse.csr_matrix) -> Scores:
         features_BF = sparse.csr_matrix(block @ self.fold_VF)
         np.log1p(features_BF.data, out=features_BF.data)
-        dense_BF = features_BF.toarray()
-        return Scores(
-            self._log_p(features_BF),
-            self.model.embed(dense_BF),
-            self.model.components(dense_BF),
-            features_BF,
-        )
+        embedding_BD, components_BK = self.model.encode(features_BF)
+        return Scores(self._log_p(features_BF), embedding_BD, components_BK, features_BF)
 
     def pooled(self, features_BF: sparse.csr_matrix) -> np.ndarray:
         return self._log_p(sparse.csr_matrix(features_BF.mean(axis=0), dtype=np.float32))[0]
 
     def similarity(self, features_BF: sparse.csr_matrix) -> float:
         mean_1F = np.asarray(features_BF.mean(axis=0), dtype=np.float32).reshape(1, -1)
-        return self.model.similarity(mean_1F)
+        return float(self.model.similarity(self.model.components(mean_1F))[0])
 
     def _log_p(self, features_BF: sparse.csr_matrix) -> np.ndarray:
         logits = SHARPNESS * marker_scores(features_BF, self.weight_FC)
         logits -= logits.max(axis=1, keepdims=True)
         return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
-
-
-def marker_scores(features_BF: sparse.csr_matrix, weight_FC: np.ndarray) -> np.ndarray:
-    """Sum of marker weights over each cell's expression, divided by its length; float32 [B, C]."""
-    norm_B = np.sqrt(np.asarray(features_BF.multiply(features_BF).sum(axis=1)).ravel())
-    return (features_BF @ weight_FC) / np.maximum(norm_B, 1e-9).astype(np.float32)[:, None]

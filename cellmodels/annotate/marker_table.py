@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from cellmodels.default.features import shared_names
 from cellmodels.knowledge import marker_rows
@@ -77,3 +78,9 @@ class MarkerTable:
         weight_CF = np.where(present_F, self.weight_CF, 0.0)
         size_C1 = np.sqrt(np.maximum(weight_CF, 0.0).sum(axis=1, keepdims=True)) + 1.0
         return np.ascontiguousarray((weight_CF / size_C1).T, dtype=np.float32)
+
+
+def marker_scores(features_BF: sparse.csr_matrix, weight_FC: np.ndarray) -> np.ndarray:
+    """Sum of marker weights over each cell's expression, divided by its length; float32 [B, C]."""
+    norm_B = np.sqrt(np.asarray(features_BF.multiply(features_BF).sum(axis=1)).ravel())
+    return (features_BF @ weight_FC) / np.maximum(norm_B, 1e-9).astype(np.float32)[:, None]

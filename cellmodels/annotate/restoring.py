@@ -90,6 +90,6 @@ def _tuple(value: Any) -> Any:
 
 
 def _answer(entry: dict[str, Any]) -> ClusterAnswer:
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    plain = {name: _tuple(value) for name, value in entry.items()}
     votes = tuple((name, share) for name, share in entry["votes"])
     return ClusterAnswer(**{**plain, "call": Call(**entry["call"]), "votes": votes})

@@ -10,9 +10,10 @@ import numpy as np
 from biosequence.errors import InputError, ModelError, UsageError
 from cellmodels.ontology import cell_ontology
 
-from .annotator import Annotator, BoundAnnotator, DefaultAnnotator
+from .annotator import Annotator, BoundAnnotator
 from .answers import AnswerTree
 from .calibration import Calibration, tissue_prior
+from .default_annotator import DefaultAnnotator
 from .options import AnnotateOptions
 
 if TYPE_CHECKING:

@@ -90,7 +90,7 @@ def _wide(frame: pd.DataFrame, cluster: str, markers: str, tissue: str | None) -
     return [
         MarkerList(
             str(row[cluster]),
-            tuple(dict.fromkeys(g.strip() for g in str(row[markers] or "").replace(";", ",").split(",") if g.strip())),
+            _genes(_text(row[markers])),
             _text(row[tissue]) if tissue else "",
         )
         for _, row in frame.iterrows()
@@ -111,6 +111,11 @@ def _long(frame: pd.DataFrame, named: dict[str, str], cluster: str, gene: str) -
         genes = tuple(dict.fromkeys(part[gene].str.strip()))
         lists.append(MarkerList(str(name), genes, _text(part[tissue].iloc[0]) if tissue else ""))
     return lists
+
+
+def _genes(text: str) -> tuple[str, ...]:
+    names = (name.strip() for name in text.replace(";", ",").split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -11,15 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from safetensors.numpy import load_file
 
 from biosequence.errors import ModelError
+from cellmodels.ontology import cell_ontology
 
 # Shapes: B cells, F feature genes, H hidden units, D embedding width, C classes, K components.
 
 # BLAS may pick another kernel for another number of rows, and the last bits then differ: rows are
 # always multiplied in blocks of this size, so that a cell's numbers do not depend on its neighbours.
-ROWS = 1024
+ROWS = 128
+# Reference profiles are stored in steps of 1/25 of a log unit, one byte each.
+LOG_STEPS = 25.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class DefaultModel:
         Tissue names of each class; ("any",) where it lives everywhere.
     answers
         Broad types that may be answered besides the classes.
+    reference_ids
+        Cell Ontology id of each of the R reference profiles.
     tensors
         The arrays of model.safetensors.
     config
@@ -48,6 +55,7 @@ class DefaultModel:
     classes: tuple[str, ...]
     tissues: tuple[tuple[str, ...], ...]
     answers: tuple[str, ...]
+    reference_ids: tuple[str, ...]
     tensors: dict[str, np.ndarray]
     config: dict[str, Any]
     sha256: str
@@ -66,6 +74,7 @@ class DefaultModel:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             lines = (folder / "classes.tsv").read_text(encoding="utf-8").splitlines()
             genes = (folder / "genes.txt").read_text(encoding="utf-8").split()
+            references = (folder / "references.tsv").read_text(encoding="utf-8").splitlines()[1:]
         except (OSError, json.JSONDecodeError) as error:
             msg = f"The model cannot be read: {error}."
             fix = "Give a folder that a default-model recipe wrote."
@@ -85,11 +94,44 @@ class DefaultModel:
             msg = "The weights do not fit genes.txt or classes.tsv."
             raise ModelError(msg, where=str(folder), fix="Install bioseq-toolkit again.")
         genes_F = np.array(genes, dtype=object)
-        return cls(genes_F, classes, tissues, answers, tensors, config, sha256)
+        reference_ids = tuple(line.split("\t")[0] for line in references)
+        return cls(genes_F, classes, tissues, answers, reference_ids, tensors, config, sha256)
 
     @cached_property
-    def _first_FH(self) -> np.ndarray:
-        return np.ascontiguousarray(self.tensors["first.weight"].T)
+    def reference_log_RF(self) -> np.ndarray:
+        """log1p(CP10k) of the reference profiles, float32 [R, F]."""
+        return self.tensors["reference.log"] / LOG_STEPS
+
+    @cached_property
+    def support_RC(self) -> np.ndarray:
+        """Which references speak for which class: its own and broader ones, else its nearest relatives'."""
+        ontology = cell_ontology()
+        labels = np.array(self.reference_ids, dtype=object)
+        support = np.zeros((len(labels), len(self.classes)), bool)
+        for column, cl_id in enumerate(self.classes):
+            support[:, column] = np.isin(labels, [cl_id, *ontology.ancestors(cl_id)])
+            if not support[:, column].any():
+                above = sorted(ontology.ancestors(cl_id), key=lambda a: -len(ontology.ancestors(a)))
+                for term in above:
+                    members = np.array([ontology.is_a(label, term) for label in labels])
+                    if members.any():
+                        support[:, column] = members
+                        break
+        return support
+
+    @cached_property
+    def _first_FJ(self) -> np.ndarray:
+        # Encoder and components read the same rows: one product for both.
+        first, basis = self.tensors["first.weight"].T, self.tensors["components.basis"]
+        return np.ascontiguousarray(np.hstack([first, basis]))
+
+    @cached_property
+    def _second_HD(self) -> np.ndarray:
+        return np.ascontiguousarray(self.tensors["second.weight"].T)
+
+    @cached_property
+    def _centre_K(self) -> np.ndarray:
+        return self.tensors["components.mean"] @ self.tensors["components.basis"]
 
     @cached_property
     def _prototype_DC(self) -> np.ndarray:
@@ -97,9 +139,18 @@ class DefaultModel:
         prototype = prototype / np.linalg.norm(prototype, axis=1, keepdims=True)
         return np.ascontiguousarray((prototype * self.tensors["scale"]).T)
 
-    def embed(self, x_BF: np.ndarray) -> np.ndarray:
+    def encode(self, x_BF: np.ndarray | sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Unit embedding float32 [B, D] and components float32 [B, K] of log1p(CP10k) rows.
+
+        The components are coordinates on the model's axes of expression, which know no labels.
+        """
+        parts = [self._encode(block) for block in _blocks(x_BF)]
+        embedding, components = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return embedding[: x_BF.shape[0]], components[: x_BF.shape[0]]
+
+    def embed(self, x_BF: np.ndarray | sparse.csr_matrix) -> np.ndarray:
         """Unit embedding float32 [B, D] of log1p(CP10k) rows (or ranked-list weights)."""
-        return np.concatenate([self._embed(block) for block in _blocks(x_BF)])[: len(x_BF)]
+        return self.encode(x_BF)[0]
 
     def log_probabilities(self, embedding_BD: np.ndarray) -> np.ndarray:
         """Natural-log probability float32 [B, C] of each class for embedded cells, before calibration."""
@@ -107,40 +158,51 @@ class DefaultModel:
         for block in _blocks(embedding_BD):
             logits = block @ self._prototype_DC + self.tensors["bias"]
             logits -= logits.max(axis=1, keepdims=True)
-            parts.append(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+            logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            parts.append(logits)
         return np.concatenate(parts)[: len(embedding_BD)]
 
-    def components(self, x_BF: np.ndarray) -> np.ndarray:
+    def components(self, x_BF: np.ndarray | sparse.csr_matrix) -> np.ndarray:
         """Coordinates float32 [B, K] on the model's expression components, which know no labels."""
-        mean, basis = self.tensors["components.mean"], self.tensors["components.basis"]
-        parts = [(_unit(block) - mean) @ basis for block in _blocks(x_BF)]
-        return np.concatenate(parts)[: len(x_BF)]
+        return self.encode(x_BF)[1]
 
-    def similarity(self, x_1F: np.ndarray) -> float:
-        """Greatest cosine, in component space, between one profile and the class means."""
-        return float((_unit(self.components(x_1F)) @ self._class_KC).max())
+    def similarity(self, components_BK: np.ndarray) -> np.ndarray:
+        """Greatest cosine [B] between rows of components and those of the class means."""
+        return (_unit(components_BK) @ self._class_KC).max(axis=1)
 
     @cached_property
     def _class_KC(self) -> np.ndarray:
         return np.ascontiguousarray(_unit(self.tensors["class.components"]).T)
 
-    def _embed(self, x_BF: np.ndarray) -> np.ndarray:
-        hidden = _unit(x_BF) @ self._first_FH + self.tensors["first.bias"]
-        np.maximum(hidden, 0.0, out=hidden)
-        return _unit(hidden @ self.tensors["second.weight"].T + self.tensors["second.bias"])
+    def _encode(self, x_BF: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Dividing the few products by a row's length is the same as dividing its many genes.
+        both = (x_BF @ self._first_FJ) / _length(x_BF)
+        width = len(self.tensors["first.bias"])
+        hidden = np.maximum(both[:, :width] + self.tensors["first.bias"], 0.0)
+        embedding = _unit(hidden @ self._second_HD + self.tensors["second.bias"])
+        return embedding, both[:, width:] - self._centre_K
 
 
-def _blocks(x_BF: np.ndarray):
-    for start in range(0, max(len(x_BF), 1), ROWS):
+def _blocks(x_BF: np.ndarray | sparse.csr_matrix) -> Iterator[np.ndarray]:
+    for start in range(0, max(x_BF.shape[0], 1), ROWS):
         block = x_BF[start : start + ROWS]
-        if len(block) < ROWS:
-            block = np.vstack([block, np.zeros((ROWS - len(block), x_BF.shape[1]), np.float32)])
-        yield block
+        if sparse.issparse(block):
+            dense = np.zeros((ROWS, block.shape[1]), np.float32)
+            block.toarray(out=dense[: block.shape[0]])
+        elif len(block) < ROWS:
+            dense = np.zeros((ROWS, block.shape[1]), np.float32)
+            dense[: len(block)] = block
+        else:
+            dense = block
+        yield dense
+
+
+def _length(x_BF: np.ndarray) -> np.ndarray:
+    return np.maximum(np.sqrt(np.einsum("bf,bf->b", x_BF, x_BF)), 1e-9)[:, None]
 
 
 def _unit(x_BF: np.ndarray) -> np.ndarray:
-    norm = np.sqrt((x_BF * x_BF).sum(axis=1, keepdims=True))
-    return x_BF / np.maximum(norm, 1e-9)
+    return x_BF / _length(x_BF)
 
 
 @lru_cache(maxsize=1)

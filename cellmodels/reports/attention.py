@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .composition import TypeRow
+from .gene_names import GeneNames
 
 if TYPE_CHECKING:
     from cellmodels.annotate.result import ClusterAnswer
@@ -29,25 +30,25 @@ class Concern:
 
 
 def cluster_concerns(
-    clusters: Sequence[ClusterAnswer], *, tissue: str, key: str
+    clusters: Sequence[ClusterAnswer], names: GeneNames, *, tissue: str
 ) -> tuple[Concern, ...]:
     """Doubtful clusters: unknown, mixed, unsure or small; those with most at stake first.
 
     Parameters
     ----------
+    names
+        What the genes are called in the file.
     tissue
         The tissue that was given, "" for none.
-    key
-        Prefix of the obs columns.
     """
     concerns = []
     for cluster in clusters:
         status = _status(cluster)
         if status:
-            why, advice = _EXPLAIN[status](cluster, tissue, key)
-            name = cluster.call.name
+            why, advice = _EXPLAIN[status](cluster, names, tissue)
+            answer = cluster.call.name
             concerns.append(
-                Concern(cluster.cluster, cluster.n_cells, name, status, sentence(why), advice)
+                Concern(cluster.cluster, cluster.n_cells, answer, status, sentence(why), advice)
             )
     return _by_weight(concerns)
 
@@ -91,7 +92,7 @@ def _status(cluster: ClusterAnswer) -> str:
     return "small" if cluster.status == "small" else ""
 
 
-def _unknown(cluster: ClusterAnswer, tissue: str, key: str) -> tuple[str, str]:
+def _unknown(cluster: ClusterAnswer, names: GeneNames, tissue: str) -> tuple[str, str]:
     why = cluster.call.reason or f"no answer is sure enough ({cluster.call.confidence:.2f})"
     if "overlap" in why:
         return why, "Give the matrix with all genes (--layer), and check the gene names."
@@ -107,29 +108,28 @@ def _unknown(cluster: ClusterAnswer, tissue: str, key: str) -> tuple[str, str]:
     )
 
 
-def _mixed(cluster: ClusterAnswer, tissue: str, key: str) -> tuple[str, str]:
-    why = f"only {cluster.agreement:.0%} of its cells agree with the answer"
+def _mixed(cluster: ClusterAnswer, names: GeneNames, tissue: str) -> tuple[str, str]:
+    why = f"only {cluster.agreement:.0%} of its cells agree with {cluster.call.name}"
     if cluster.votes:
         votes = ", ".join(f"{name} {share:.0%}" for name, share in cluster.votes[:3])
         why += f"; by themselves they say: {votes}"
-    return why, (
-        "Cluster it more finely, or use the answers cell by cell "
-        f"(obs column {key}_cell_type_per_cell). Doublets look like this too."
+    return f"{why}. Each cell keeps its own answer", (
+        "Cluster it more finely, and look for doublets: they look like this too."
     )
 
 
-def _unsure(cluster: ClusterAnswer, tissue: str, key: str) -> tuple[str, str]:
+def _unsure(cluster: ClusterAnswer, names: GeneNames, tissue: str) -> tuple[str, str]:
     call = cluster.call
     why = f"confidence is {call.confidence:.2f}"
     if call.runner_up:
         why += f"; {call.runner_up} comes next ({call.runner_up_confidence:.2f})"
     if cluster.missing:
-        genes = ", ".join(cluster.missing[:4])
+        genes = ", ".join(names.printed(cluster.missing[:4]))
         return why, f"Look at {genes}: expected of this type, and not seen here."
     return why, "Look at genes that separate the two before you rely on the answer."
 
 
-def _small(cluster: ClusterAnswer, tissue: str, key: str) -> tuple[str, str]:
+def _small(cluster: ClusterAnswer, names: GeneNames, tissue: str) -> tuple[str, str]:
     cells = "1 cell" if cluster.n_cells == 1 else f"{cluster.n_cells} cells"
     return f"it has {cells} only", "Take the answer as provisional: so few cells hardly vote."
 

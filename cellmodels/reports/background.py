@@ -60,7 +60,10 @@ def methods_paragraph(
     if result.cluster is not None:
         column = setting(result, record, "cluster_key")
         by = f"the clusters of obs column {column}" if column else "Leiden over-clusters"
-        clusters = f", and like cells voted within {by} ({len(result.clusters):,} in all)"
+        clusters = (
+            f", and like cells voted within {by} ({len(result.clusters):,} in all); cells of "
+        )
+        clusters += "clusters without a majority kept their own answers"
     return methods_text(
         version=str(record.get("versions", {}).get("bioseq-toolkit", __version__)),
         model=str(record.get("model", "")),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biosequence._version import __version__
-from cellmodels.default.features import shared_names
 
 from .attention import cluster_concerns, sentence, type_concerns
 from .background import input_checks, methods_paragraph, run_record, setting
@@ -20,12 +19,12 @@ from .colours import confidence_colour, confidence_levels
 from .composition import Composition, compose, term_page
 from .dotplot import dot_plot
 from .figures import confidence_map, histogram, place_points, type_map
+from .gene_names import GeneNames
 from .references import references
 from .wording import plain_day, share, summary
 
 if TYPE_CHECKING:
     from cellmodels.annotate.result import AnnotationResult, ClusterAnswer
-    from cellmodels.inputs import InputCheck
 
 # Shapes: S sampled cells.
 
@@ -68,18 +67,18 @@ def build_context(
     """
     record = json.loads(result.provenance) if result.provenance else {}
     composition = compose(result)
-    shown_as = file_names(result.check)
+    genes = GeneNames.of(result.check)
     clustered = result.cluster is not None
     key = str(setting(result, record, "key_added") or "bioseq")
     if clustered:
-        concerns = cluster_concerns(result.clusters, tissue=names.tissue, key=key)
+        concerns = cluster_concerns(result.clusters, genes, tissue=names.tissue)
     else:
         concerns = type_concerns(composition.rows)
     known = np.array([row.known for row in composition.rows], bool)[composition.row_of_cell]
     confidence = np.nan_to_num(np.asarray(result.confidence, np.float64))
     num_clusters = len(result.clusters) if clustered else 0
     colour_of = {row.cl_id: row.colour for row in composition.known}
-    clusters = [_cluster(cluster, shown_as, colour_of) for cluster in result.clusters]
+    clusters = [_cluster(cluster, genes, colour_of) for cluster in result.clusters]
     return {
         "title": title,
         "facts": _facts(result, names, record),
@@ -95,7 +94,7 @@ def build_context(
         "levels": confidence_levels(),
         "histogram": histogram(confidence, known),
         "median": float(np.median(confidence[known])) if known.any() else None,
-        "dots": dot_plot(result, composition, shown_as),
+        "dots": dot_plot(result, composition, genes),
         "num_known": len(composition.known),
         "check": input_checks(result.check, names.n_genes_used),
         "methods": methods_paragraph(result, record, names.n_genes_used),
@@ -107,19 +106,6 @@ def build_context(
         "record": run_record(record),
         "share": share,
     }
-
-
-def file_names(check: InputCheck) -> dict[str, str]:
-    """The file's symbol of each model gene that is called otherwise there: mouse genes."""
-    if check.organism == "human":
-        return {}
-    symbols = [str(symbol) for symbol in check.gene_map.symbols]
-    shown: dict[str, str] = {}
-    for shared, symbol in zip(shared_names(symbols, check.organism), symbols, strict=True):
-        # Of several mouse genes with one human counterpart, the namesake.
-        if shared and (shared not in shown or symbol.upper() == shared):
-            shown[shared] = symbol
-    return shown
 
 
 def _fold(items: Sequence[Any], first: int) -> dict[str, Sequence[Any]]:
@@ -147,9 +133,7 @@ def _facts(
     return [(label, value) for label, value in facts if value]
 
 
-def _cluster(
-    cluster: ClusterAnswer, shown_as: dict[str, str], colour_of: dict[str, str]
-) -> dict[str, Any]:
+def _cluster(cluster: ClusterAnswer, genes: GeneNames, colour_of: dict[str, str]) -> dict[str, Any]:
     call = cluster.call
     return {
         "name": cluster.cluster,
@@ -165,8 +149,8 @@ def _cluster(
         "runner_up": call.runner_up,
         "runner_up_confidence": call.runner_up_confidence,
         "status": cluster.status,
-        "evidence": [shown_as.get(gene, gene) for gene in cluster.evidence],
-        "missing": [shown_as.get(gene, gene) for gene in cluster.missing],
+        "evidence": genes.printed(cluster.evidence),
+        "missing": genes.printed(cluster.missing),
     }
 
 

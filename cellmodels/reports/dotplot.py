@@ -11,6 +11,7 @@ from scipy import sparse
 from .colours import expression_colour
 from .composition import Composition, TypeRow
 from .figures import shorten
+from .gene_names import GeneNames
 
 if TYPE_CHECKING:
     from cellmodels.annotate.result import AnnotationResult, SketchView
@@ -63,21 +64,20 @@ class DotPlot:
 
 
 def dot_plot(
-    result: AnnotationResult, composition: Composition, shown_as: dict[str, str]
+    result: AnnotationResult, composition: Composition, names: GeneNames
 ) -> DotPlot | None:
     """The plot of the most frequent types that have evidence genes; None where there are none.
 
     Parameters
     ----------
-    shown_as
-        Name to print for a gene of the sketch, for those that are printed otherwise.
+    names
+        What the genes are called in the file.
     """
     sketch = result.sketch
     if sketch is None or not len(sketch.rows):
         return None
-    column_of = _columns(sketch, shown_as)
     row_S = composition.row_of_cell[sketch.rows]
-    evidence = _evidence(result, column_of)
+    evidence = _evidence(result, names)
     types = [
         row
         for row in composition.known
@@ -92,26 +92,18 @@ def dot_plot(
         fresh = [gene for gene in evidence[row.cl_id] if gene not in chosen][:each]
         chosen += fresh
         separators += [LEFT + CELL * len(chosen)] if fresh else []
-    return _draw(sketch, types, row_S, chosen, separators[:-1], shown_as)
+    return _draw(sketch, types, row_S, chosen, separators[:-1], names)
 
 
-def _columns(sketch: SketchView, shown_as: dict[str, str]) -> dict[str, int]:
-    """Column of each gene by the name of the model and by the name that is printed."""
-    columns = {}
-    for column, gene in enumerate(sketch.genes):
-        columns.setdefault(shown_as.get(str(gene), str(gene)), column)
-    columns.update({str(gene): column for column, gene in enumerate(sketch.genes)})
-    return columns
-
-
-def _evidence(result: AnnotationResult, column_of: dict[str, int]) -> dict[str, list[int]]:
+def _evidence(result: AnnotationResult, names: GeneNames) -> dict[str, list[int]]:
     """Evidence genes of each answer; the first genes of all its clusters come first."""
+    column_of = {str(gene): column for column, gene in enumerate(result.sketch.genes)}
     ranked: dict[str, dict[int, float]] = {}
     for cluster in result.clusters:
         if not cluster.call.known:
             continue
         scores = ranked.setdefault(cluster.call.cl_id, {})
-        for place, gene in enumerate(cluster.evidence):
+        for place, gene in enumerate(names.model(cluster.evidence)):
             if gene in column_of:
                 column = column_of[gene]
                 scores[column] = scores.get(column, 0.0) + cluster.n_cells / (place + 1)
@@ -127,21 +119,21 @@ def _draw(
     row_S: np.ndarray,
     genes: list[int],
     separators: list[float],
-    shown_as: dict[str, str],
+    names: GeneNames,
 ) -> DotPlot:
     log_SG = sparse.csr_matrix(sketch.log_SF)[:, genes].toarray()
     members = [row_S == row.number - 1 for row in types]
     mean = np.array([log_SG[member].mean(axis=0) for member in members])
     share = np.array([(log_SG[member] > 0).mean(axis=0) for member in members])
     strongest = float(mean.max())
-    names = [shown_as.get(str(sketch.genes[g]), str(sketch.genes[g])) for g in genes]
+    printed = names.printed(sketch.genes[genes])
     dots = tuple(
         Dot(
             x=LEFT + CELL * (j + 0.5),
             y=TOP + CELL * (i + 0.5),
             radius=_radius(float(share[i, j])),
             colour=expression_colour(float(mean[i, j]) / max(strongest, 1e-6)),
-            hover=f"{names[j]} in {row.name}: {share[i, j]:.0%} of cells, mean {mean[i, j]:.2f}",
+            hover=f"{printed[j]} in {row.name}: {share[i, j]:.0%} of cells, mean {mean[i, j]:.2f}",
         )
         for i, row in enumerate(types)
         for j in range(len(genes))
@@ -154,7 +146,7 @@ def _draw(
         ),
         columns=tuple(
             Heading(shorten(name, 12), name, LEFT + CELL * (j + 0.5))
-            for j, name in enumerate(names)
+            for j, name in enumerate(printed)
         ),
         dots=dots,
         separators=tuple(separators),

@@ -12,6 +12,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from sklearn.decomposition import PCA
 
+from cellmodels.default.model import LOG_STEPS
 from cellmodels.knowledge import MarkerRow
 from cellmodels.ontology import cell_ontology
 
@@ -91,12 +92,17 @@ def write_model(
         "class.components": class_mean,
     }
     tensors = {name: np.ascontiguousarray(array, dtype=np.float16) for name, array in tensors.items()}
+    tensors["reference.log"] = reference_bytes(references, trained.genes)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors")
     payload = (folder / "model.safetensors").read_bytes()
     config = {**config, "sha256": hashlib.sha256(payload).hexdigest()}
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
     (folder / "genes.txt").write_text("\n".join(trained.genes) + "\n")
+    header = "cl_id\torganism\ttissue\tdataset\tlabel"
+    described = references.obs[["cl_id", "organism", "tissue", "dataset", "label"]]
+    lines = [header, *("\t".join(row) for row in described.itertuples(index=False))]
+    (folder / "references.tsv").write_text("\n".join(lines) + "\n")
     ontology = cell_ontology()
     places = class_tissues(trained.classes, references, rows)
     lines = ["cl_id\tname\ttissues\tkind"]
@@ -111,6 +117,13 @@ def write_model(
         if cl_id not in ontology.property_classes
     ]
     (folder / "classes.tsv").write_text("\n".join(lines) + "\n")
+
+
+def reference_bytes(references: References, genes: np.ndarray) -> np.ndarray:
+    """log1p(CP10k) of the references over the model's genes, in steps of 1 / LOG_STEPS, uint8 [R, F]."""
+    gene_at = {gene: index for index, gene in enumerate(references.genes)}
+    log_RF = np.log1p(references.linear_RG[:, [gene_at[gene] for gene in genes]])
+    return np.round(np.minimum(log_RF * LOG_STEPS, 255)).astype(np.uint8)
 
 
 def components(

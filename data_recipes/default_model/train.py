@@ -215,22 +215,24 @@ def show_panels(
     Some rows keep a panel and are normalised within it, as a user of a panel would; the rest lose a
     few genes. Ranked lists (no value above 1) only lose genes.
     """
-    b, f = x_BF.shape
-    panel_B1 = torch.rand(b, 1, generator=generator) < share
-    which_B = torch.randint(len(masks_MF), (b,), generator=generator)
-    random_B1 = torch.rand(b, 1, generator=generator) < 0.3
-    kept_B1 = torch.where(
-        panel_B1 & random_B1,
-        0.05 + 0.4 * torch.rand(b, 1, generator=generator),
-        1 - 0.2 * torch.rand(b, 1, generator=generator),
-    )
-    keep_BF = torch.rand(b, f, generator=generator) < kept_B1
-    keep_BF &= masks_MF[which_B] | ~(panel_B1 & ~random_B1)
-    is_list_B1 = x_BF.amax(dim=1, keepdim=True) <= 1.0
-    linear_BF = torch.expm1(x_BF) * keep_BF
-    total_B1 = linear_BF.sum(dim=1, keepdim=True).clamp_min(1.0)
-    panel_BF = torch.log1p(linear_BF * (1e4 / total_B1))
-    return torch.where(panel_B1 & ~is_list_B1, panel_BF, x_BF * keep_BF)
+    f = x_BF.shape[1]
+    # Half of the rows stay as they are: most files have all genes.
+    kind_B = torch.rand(len(x_BF), generator=generator)
+    panel_P = torch.nonzero(kind_B < share).squeeze(1)
+    lossy_L = torch.nonzero((kind_B >= share) & (kind_B < (1 + share) / 2)).squeeze(1)
+    keep_LF = torch.rand(len(lossy_L), f, generator=generator) < 0.85
+    x_BF[lossy_L] *= keep_LF
+    chosen_P = torch.randint(len(masks_MF), (len(panel_P),), generator=generator)
+    keep_PF = masks_MF[chosen_P]
+    random_P = torch.nonzero(torch.rand(len(panel_P), generator=generator) < 0.3).squeeze(1)
+    kept_R1 = 0.05 + 0.4 * torch.rand(len(random_P), 1, generator=generator)
+    keep_PF[random_P] = torch.rand(len(random_P), f, generator=generator) < kept_R1
+    x_PF = x_BF[panel_P] * keep_PF
+    is_list_P1 = x_PF.amax(dim=1, keepdim=True) <= 1.0
+    linear_PF = torch.expm1(x_PF)
+    total_P1 = linear_PF.sum(dim=1, keepdim=True).clamp_min(1.0)
+    x_BF[panel_P] = torch.where(is_list_P1, x_PF, torch.log1p(linear_PF * (1e4 / total_P1)))
+    return x_BF
 
 
 def train(

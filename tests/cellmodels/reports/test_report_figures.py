@@ -10,7 +10,6 @@ import pytest
 from cellmodels.reports.attention import cluster_concerns
 from cellmodels.reports.colours import CATEGORIES, confidence_level, confidence_levels
 from cellmodels.reports.composition import compose
-from cellmodels.reports.context import file_names
 from cellmodels.reports.dotplot import dot_plot
 from cellmodels.reports.figures import (
     HEIGHT,
@@ -20,7 +19,10 @@ from cellmodels.reports.figures import (
     place_points,
     type_map,
 )
+from cellmodels.reports.gene_names import GeneNames
 from cellmodels.reports.umap import compute_umap
+
+HUMAN = GeneNames("human", {})
 
 
 def test_composition_counts_every_cell_once(make_result):
@@ -82,7 +84,7 @@ def test_confidence_levels_rise_with_confidence():
 
 def test_dot_plot_shows_shares_and_means(make_result):
     result = make_result(40)
-    plot = dot_plot(result, compose(result), {"MS4A1": "Ms4a1"})
+    plot = dot_plot(result, compose(result), GeneNames("mouse", {"MS4A1": "Ms4a1"}))
     assert [row.text for row in plot.rows] == ["B cell", "monocyte", "natural killer cell"]
     assert [column.text for column in plot.columns[:2]] == ["Ms4a1", "CD79A"]
     values = result.sketch.log_SF.toarray()[::4, 1]
@@ -92,12 +94,14 @@ def test_dot_plot_shows_shares_and_means(make_result):
 
 def test_dot_plot_is_left_out_without_evidence(make_result):
     result = make_result(40, None)
-    assert dot_plot(result, compose(result), {}) is None
+    assert dot_plot(result, compose(result), HUMAN) is None
 
 
-def test_mouse_gene_of_two_is_the_namesake(make_result):
+def test_gene_names_go_both_ways(make_result):
     check = make_result(organism="mouse", file_genes=("Ms4a1", "Cd3e", "")).check
-    assert file_names(check) == {"MS4A1": "Ms4a1", "CD3E": "Cd3e"}
+    names = GeneNames.of(check)
+    assert names.printed(["MS4A1", "Cd3e", "LYZ"]) == ["Ms4a1", "Cd3e", "LYZ"]
+    assert names.model(["Ms4a1", "CD3E"]) == ["MS4A1", "CD3E"]
 
 
 def test_concerns_name_the_cause_and_put_large_ones_first(make_result):
@@ -108,13 +112,13 @@ def test_concerns_name_the_cause_and_put_large_ones_first(make_result):
     unsure = dataclasses.replace(
         weak, call=dataclasses.replace(weak.call, confidence=0.55, runner_up="macrophage")
     )
-    found = cluster_concerns([sure, mixed, unsure, unknown], tissue="", key="bioseq")
+    found = cluster_concerns([sure, mixed, unsure, unknown], HUMAN, tissue="")
     assert [concern.status for concern in found] == ["mixed", "unknown", "unsure"]
     assert "40%" in found[0].why
     assert "--tissue" in found[1].advice
     assert "macrophage" in found[2].why
     assert "CD3E" in found[2].advice
-    given = cluster_concerns([unknown], tissue="blood", key="bioseq")
+    given = cluster_concerns([unknown], HUMAN, tissue="blood")
     assert "--tissue" not in given[0].advice
 
 
