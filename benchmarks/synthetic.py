@@ -44,7 +44,7 @@ class Profiles:
 
 
 def make_profiles(num_types: int, num_genes: int, seed: int = 0) -> Profiles:
-    """Types of the marker table: a common background, a programme of each type, its markers raised."""
+    """Types of the marker table: a common background, each type's programme, its markers raised."""
     rng = np.random.default_rng(seed)
     rows = [row for row in marker_rows() if row.organism != "mouse"]
     picked = [rows[i] for i in np.linspace(0, len(rows) - 1, num_types).astype(int)]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from anndata import AnnData, register_anndata_namespace
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .inputs import InputCheck
 
 __all__ = ["BioseqAccessor"]
@@ -50,6 +52,40 @@ class BioseqAccessor:
         from .tl import embed
 
         return embed(self._adata, **options)
+
+    def clusters(self, *, key: str = "bioseq") -> pd.DataFrame:
+        """What was found in each cluster, one row a cluster, the largest first.
+
+        Parameters
+        ----------
+        key
+            The `key_added` of the annotation.
+
+        Returns
+        -------
+        ``n_cells``, ``cell_type``, ``ontology_term_id``, ``confidence``, ``status`` (named, mixed,
+        small or unknown), ``agreement`` (share of the cells whose own answer lies on the same
+        branch), ``runner_up``, ``evidence`` (genes that speak for the answer), ``missing``
+        (expected genes that are not seen) and ``reason``; indexed by cluster.
+
+        Raises
+        ------
+        InputError
+            If the object is not annotated.
+
+        Examples
+        --------
+        >>> import cellmodels as cm, scanpy as sc
+        >>> adata = sc.datasets.pbmc68k_reduced()
+        >>> cm.tl.annotate(adata, cluster_key="louvain")
+        >>> int(adata.bioseq.clusters()["n_cells"].sum())
+        700
+        """
+        from .annotate.restoring import cluster_table
+        from .calling import require_annotation
+
+        require_annotation(self._adata, key)
+        return cluster_table(str(self._adata.uns[key]["clusters"]))
 
     def report(self, path: str | Path, *, key: str = "bioseq") -> None:
         """The HTML report on the annotation that the object holds.

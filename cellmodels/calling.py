@@ -12,6 +12,8 @@ from biosequence.errors import BioseqError, InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
+# Advice that says both: `--layer raw   (python: layer="raw")`.
+BOTH = re.compile(r"--\S+ \S+ +\(python: (.+?)\)")
 # An option of the command, and the value that may follow it: a placeholder or an organism.
 OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: ([A-Z]{2,}|human|mouse)\b)?")
 
@@ -78,7 +80,7 @@ def as_arguments(text: str) -> str:
     >>> as_arguments("-> rerun with --organism mouse, or give the matrix (--layer)")
     '-> rerun with organism="mouse", or give the matrix (layer)'
     """
-    return OPTION.sub(_argument, text)
+    return OPTION.sub(_argument, BOTH.sub(r"\1", text))
 
 
 def _argument(found: re.Match[str]) -> str:

@@ -71,7 +71,7 @@ def annotation(
     # The bars name the colours, so that long names do not cover the map.
     sc.pl.embedding(
         adata,
-        basis,
+        basis.removeprefix("X_"),
         color=types,
         palette=colours,
         legend_loc=None,
@@ -82,7 +82,7 @@ def annotation(
     composition(adata, key=key, ax=middle, show=False)
     sc.pl.embedding(
         adata,
-        basis,
+        basis.removeprefix("X_"),
         color=f"{key}_confidence",
         vmin=0,
         vmax=1,
@@ -172,7 +172,8 @@ def evidence(
 ) -> dict[str, Axes] | None:
     """Dot plot of the genes that speak for each name, in every named type.
 
-    Values are log1p of counts per 10,000 of the matrix that was annotated, whatever `X` holds.
+    Types and the groups of their genes bear the same numbers. Values are log1p of counts per
+    10,000 of the matrix that was annotated, whatever `X` holds.
 
     Parameters
     ----------
@@ -211,14 +212,12 @@ def evidence(
         raise InputError(msg, where="AnnData object", fix=fix)
     with python_words():
         cells, genes = evidence_expression(adata, genes, key)
-    return sc.pl.dotplot(
-        cells,
-        genes,
-        groupby="cell type",
-        categories_order=list(genes),
-        show=show,
-        **options,
-    )
+    # Names of cell types are too long for the brackets over the genes.
+    numbered = {name: f"{number}  {name}" for number, name in enumerate(genes, 1)}
+    cells.obs["cell type"] = cells.obs["cell type"].cat.rename_categories(numbered)
+    settings = {"var_group_rotation": 0, "categories_order": list(numbered.values()), **options}
+    groups = {str(number): group for number, group in enumerate(genes.values(), 1)}
+    return sc.pl.dotplot(cells, groups, groupby="cell type", show=show, **settings)
 
 
 def type_colours(types: pd.Series) -> dict[str, str]:

@@ -10,6 +10,8 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
+    from cellmodels.default.features import Fold
+    from cellmodels.default.model import DefaultModel
     from cellmodels.genes import GeneMap
 
 # Shapes: B cells, V columns of the file, F feature genes, C classes, K components.
@@ -27,14 +29,11 @@ class Scores:
         One unit vector a cell.
     components_BK
         Coordinates that know no labels; clusters are made of these.
-    features_BF
-        log1p(CP10k) over the annotator's genes, sparse.
     """
 
     log_p_BC: np.ndarray
     embedding_BD: np.ndarray
     components_BK: np.ndarray
-    features_BF: sparse.csr_matrix
 
 
 class Annotator(ABC):
@@ -53,18 +52,27 @@ class Annotator(ABC):
 
 
 class BoundAnnotator(ABC):
-    """An annotator that knows the columns of a file; picklable, so that Dask workers can carry it."""
+    """An annotator that knows a file's columns; picklable, so that Dask workers can carry it."""
 
-    n_used: int
+    def __init__(self, model: DefaultModel, fold: Fold) -> None:
+        self.model = model
+        self.fold = fold
+        self.n_used = int(fold.present_F.sum())
+
+    def features(self, block: sparse.csr_matrix) -> sparse.csr_matrix:
+        """log1p(CP10k) over the annotator's genes [B, F], of linear CP10k rows, CSR [B, V]."""
+        features_BF = self.fold(block)
+        np.log1p(features_BF.data, out=features_BF.data)
+        return features_BF
 
     @abstractmethod
-    def score(self, block: sparse.csr_matrix) -> Scores:
-        """Scores of a block of linear CP10k rows, float32 CSR [B, V]."""
+    def score(self, features_BF: sparse.csr_matrix) -> Scores:
+        """Scores of a block of `features`."""
 
     @abstractmethod
-    def pooled(self, features_BF: sparse.csr_matrix) -> np.ndarray:
-        """Uncalibrated log probability [C] of cells taken together (their mean expression)."""
+    def pooled(self, mean_BF: np.ndarray) -> np.ndarray:
+        """Uncalibrated log probability [B, C] of groups of cells, from their mean features."""
 
-    @abstractmethod
-    def similarity(self, features_BF: sparse.csr_matrix) -> float:
-        """Cosine between the cells' mean and the class most like it; 1 for a perfect likeness."""
+    def similarity(self, mean_BF: np.ndarray) -> np.ndarray:
+        """Cosine [B] between each mean and the class most like it; 1 for a perfect likeness."""
+        return self.model.similarity(self.model.components(mean_BF))

@@ -1,4 +1,4 @@
-"""From class probabilities to an answer on the ontology: as fine as the evidence allows, no finer."""
+"""From class probabilities to an answer on the ontology: as fine as the evidence allows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from .result import UNKNOWN, Call
 # Shapes: B cells, C classes, N answer nodes.
 
 CELL = "CL:0000000"
+# No held-out set is large enough to vouch for more, so --min-confidence 1 leaves all Unknown.
+MOST = 0.9999
 
 
 class AnswerTree:
@@ -87,7 +89,7 @@ class AnswerTree:
         node_B = rank_BN.argmax(axis=1)
         found_B = enough_BN.any(axis=1)
         probability_B = np.where(found_B, p_BN[np.arange(len(p_BN)), node_B], p_BC.max(axis=1))
-        return np.where(found_B, node_B, -1), np.minimum(probability_B, 1.0)
+        return np.where(found_B, node_B, -1), np.minimum(probability_B, MOST)
 
     def _sums(self, p_BC: np.ndarray) -> np.ndarray:
         # Few classes lie below most nodes; and unlike BLAS, a sparse product adds up a row in the

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from biosequence.errors import InputError
+from biosequence.errors import UsageError
 from cellmodels.ontology import tissue_ontology
 
 # Shapes: B cells, C classes.
@@ -49,7 +49,7 @@ class Calibration:
 
 
 def probabilities(log_p_BC: np.ndarray, temperature: float, log_prior_C: np.ndarray) -> np.ndarray:
-    """Softmax of tempered scores plus a prior, float32 [B, C]; classes with a prior of -inf get 0."""
+    """Softmax of tempered scores plus a prior, float32 [B, C]; a prior of -inf gives 0."""
     logits = log_p_BC / np.float32(temperature) + log_prior_C.astype(np.float32)
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
@@ -65,7 +65,7 @@ def tissue_prior(
 
     Raises
     ------
-    InputError
+    UsageError
         If no tissue of that name is known.
     """
     if not wanted:
@@ -75,7 +75,7 @@ def tissue_prior(
     if match is None:
         near = ", ".join(ontology.suggest(wanted))
         msg = f"There is no tissue {wanted!r}."
-        raise InputError(msg, where="--tissue", fix=f"Did you mean: {near}?" if near else "Use an organ name.")
+        raise UsageError(msg, where="--tissue", fix=f"Did you mean: {near}?" if near else "Use an organ name.")
     ids = {name: _tissue_id(name) for names in tissues for name in names}
     fits = {
         name: name == "any" or (found is not None and ontology.related(found, match.id))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
 
 from biosequence.errors import InputError
 from cellmodels.stream import CellSource
@@ -22,6 +24,8 @@ from .voting import vote
 # Sampled cells of each existing cluster, so that a rare one is judged on more than a handful.
 PER_CLUSTER = 100
 NOT_CLUSTERED = "not clustered"
+# Clusters whose dense mean profiles are in memory at once.
+AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -96,37 +100,92 @@ def answer_clusters(
     """One answer a cluster, the largest first."""
     if clusters is None:
         return []
-    sizes = dict(zip(*np.unique(clusters.names_B, return_counts=True), strict=True))
+    groups = _grouped(clusters)
+    where = {gene: column for column, gene in enumerate(genes)}
     total_F = np.asarray(cells.sketch_features.sum(axis=0)).ravel()
     nodes = np.array([*job.tree.nodes, ""], dtype=object)
     answers = []
-    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        members = np.flatnonzero(clusters.names_S == name)
-        own = nodes[cells.node_B[clusters.names_B == name]]
-        if not len(members) or not cells.judged_B[clusters.names_B == name].any():
-            answers.append(_unjudged(name, int(sizes[name])))
-            continue
-        inside = cells.sketch_features[members]
-        p_C = cluster_probability(cells, members, inside, job)
-        answer = vote(name, own.tolist(), p_C, job.tree, job.calibration, options.min_confidence)
-        answer = _outside(answer, inside, job)
-        if answer.call.known:
-            rest = max(len(clusters.names_S) - len(members), 1)
-            outside_F = (total_F - np.asarray(inside.sum(axis=0)).ravel()) / rest
-            shown, missing = evidence(answer.call.cl_id, inside, outside_F, genes, organism)
-            answer = replace(
-                answer, evidence=shown_names(shown, organism), missing=shown_names(missing, organism)
+    for start in range(0, len(groups), AT_ONCE):
+        batch = groups[start : start + AT_ONCE]
+        profiles = _profiles(cells, job, [group.sampled for group in batch])
+        for group, profile in zip(batch, profiles, strict=True):
+            if not len(group.sampled) or not cells.judged_B[group.rows].any():
+                answers.append(_unjudged(group.name, len(group.rows)))
+                continue
+            own = nodes[cells.node_B[group.rows]].tolist()
+            answer = vote(
+                group.name, own, profile.p_C, job.tree, job.calibration, options.min_confidence
             )
-        answers.append(answer)
+            answer = _outside(answer, profile.similarity, job)
+            if answer.call.known:
+                rest = max(len(clusters.names_S) - len(group.sampled), 1)
+                outside_F = (total_F - profile.mean_F * len(group.sampled)) / rest
+                shown, missing = evidence(
+                    answer.call.cl_id, profile.mean_F, profile.share_F, outside_F, where, organism
+                )
+                answer = replace(
+                    answer,
+                    evidence=shown_names(shown, organism),
+                    missing=shown_names(missing, organism),
+                )
+            answers.append(answer)
     return answers
 
 
-def cluster_probability(cells: Collected, members: np.ndarray, inside, job: Job) -> np.ndarray:
-    """Probabilities of a cluster: its cells' own, averaged, and its mean profile's, in equal parts."""
-    own_C = cells.sketch_p[members].astype(np.float32).mean(axis=0)
-    whole_C = job.annotator.pooled(inside)
-    p_C = probabilities(whole_C[None], job.calibration.temperature_cluster, job.log_prior_C)[0]
-    return (own_C + p_C) / 2
+@dataclass(frozen=True)
+class _Group:
+    name: str
+    rows: np.ndarray
+    sampled: np.ndarray
+
+
+def _grouped(clusters: Clusters) -> list[_Group]:
+    """Cells and sampled cells of each cluster, the largest cluster first."""
+    codes_B, names = pd.factorize(clusters.names_B)
+    codes_S = pd.Index(names).get_indexer(clusters.names_S)
+    rows, sampled = (_members(codes, len(names)) for codes in (codes_B, codes_S))
+    groups = [_Group(*group) for group in zip(names, rows, sampled, strict=True)]
+    return sorted(groups, key=lambda group: (-len(group.rows), group.name))
+
+
+def _members(codes: np.ndarray, count: int) -> list[np.ndarray]:
+    sizes = np.bincount(codes, minlength=count)
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """A cluster's sampled cells together; p_C: half their own, half the mean profile's."""
+
+    mean_F: np.ndarray
+    share_F: np.ndarray
+    p_C: np.ndarray
+    similarity: float
+
+
+def _profiles(cells: Collected, job: Job, sampled: list[np.ndarray]) -> list[_Profile]:
+    sizes = np.array([len(members) for members in sampled])
+    weights = np.repeat(1 / np.maximum(sizes, 1), sizes)
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    mean_KS = sparse.csr_matrix(
+        (weights, np.concatenate(sampled), indptr), shape=(len(sizes), len(cells.sketch_rows))
+    )
+    features_SF = cells.sketch_features
+    seen_SF = sparse.csr_matrix(
+        (np.ones(features_SF.nnz, np.float32), features_SF.indices, features_SF.indptr),
+        shape=features_SF.shape,
+    )
+    mean_KF = (mean_KS @ features_SF).toarray().astype(np.float32)
+    share_KF = (mean_KS @ seen_SF).toarray()
+    p_KC = probabilities(
+        job.annotator.pooled(mean_KF), job.calibration.temperature_cluster, job.log_prior_C
+    )
+    p_KC = (mean_KS @ cells.sketch_p.astype(np.float32) + p_KC) / 2
+    similarity_K = job.annotator.similarity(mean_KF)
+    return [
+        _Profile(*profile)
+        for profile in zip(mean_KF, share_KF, p_KC, similarity_K.tolist(), strict=True)
+    ]
 
 
 def _unjudged(name: str, size: int) -> ClusterAnswer:
@@ -134,8 +193,8 @@ def _unjudged(name: str, size: int) -> ClusterAnswer:
     return ClusterAnswer(name, size, Call(UNKNOWN, "", 0.0, reason=reason), "unknown", 0.0)
 
 
-def _outside(answer: ClusterAnswer, inside, job: Job) -> ClusterAnswer:
-    if not answer.call.known or job.annotator.similarity(inside) >= job.calibration.similarity_floor:
+def _outside(answer: ClusterAnswer, similarity: float, job: Job) -> ClusterAnswer:
+    if not answer.call.known or similarity >= job.calibration.similarity_floor:
         return answer
     call = answer.call
     reason = f"outside the reference: unlike every known type; nearest is {call.name}"

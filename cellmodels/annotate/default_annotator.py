@@ -1,4 +1,4 @@
-"""The embedded default: encoder, marker table and likeness to the reference profiles in one score."""
+"""The embedded default: encoder, marker table and likeness to references in one score."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from cellmodels.default.features import fold_onto, shared_names
+from cellmodels.default.features import Fold, shared_names
 from cellmodels.default.model import DefaultModel
 from cellmodels.genes import GeneMap
 
@@ -31,7 +31,7 @@ class DefaultAnnotator(Annotator):
         self.genes = model.genes
 
     def bind(self, genes: GeneMap) -> BoundDefault:
-        fold = fold_onto(shared_names(genes.symbols, genes.organism), self.genes)
+        fold = Fold(shared_names(genes.symbols, genes.organism), self.genes)
         return BoundDefault(self.model, MarkerTable(self.classes, self.genes), fold)
 
 
@@ -43,34 +43,21 @@ class BoundDefault(BoundAnnotator):
     of the three for means.
     """
 
-    def __init__(
-        self, model: DefaultModel, table: MarkerTable, fold_VF: sparse.csr_matrix
-    ) -> None:
-        self.model = model
-        self.fold_VF = fold_VF
-        self.present_F = np.asarray(fold_VF.sum(axis=0) > 0).ravel()
-        self.n_used = int(self.present_F.sum())
-        self.weight_FC = table.for_genes(self.present_F)
+    def __init__(self, model: DefaultModel, table: MarkerTable, fold: Fold) -> None:
+        super().__init__(model, fold)
+        self.weight_FC = sparse.csr_matrix(table.for_genes(fold.present_F))
         self.weights = model.config["weights"]
 
-    def score(self, block: sparse.csr_matrix) -> Scores:
-        features_BF = sparse.csr_matrix(block @ self.fold_VF)
-        np.log1p(features_BF.data, out=features_BF.data)
+    def score(self, features_BF: sparse.csr_matrix) -> Scores:
         embedding_BD, components_BK = self.model.encode(features_BF)
         log_p_BC = self.model.log_probabilities(embedding_BD)
         log_p_BC += self.weights["markers"] * marker_scores(features_BF, self.weight_FC)
-        return Scores(log_p_BC, embedding_BD, components_BK, features_BF)
+        return Scores(log_p_BC, embedding_BD, components_BK)
 
-    def pooled(self, features_BF: sparse.csr_matrix) -> np.ndarray:
-        mean_1F = np.asarray(features_BF.mean(axis=0), dtype=np.float32).reshape(1, -1)
-        log_p_C = self.model.log_probabilities(self.model.embed(mean_1F))[0]
-        log_p_C += self.weights["markers"] * marker_scores(sparse.csr_matrix(mean_1F), self.weight_FC)[0]
-        return log_p_C + self.weights["likeness"] * self._likeness(mean_1F[0])
-
-    def similarity(self, features_BF: sparse.csr_matrix) -> float:
-        mean_1F = np.asarray(features_BF.mean(axis=0), dtype=np.float32).reshape(1, -1)
-        return float(self.model.similarity(self.model.components(mean_1F))[0])
+    def pooled(self, mean_BF: np.ndarray) -> np.ndarray:
+        log_p_BC = self.score(sparse.csr_matrix(mean_BF, dtype=np.float32)).log_p_BC
+        return log_p_BC + self.weights["likeness"] * self._likeness(mean_BF)
 
     @cached_property
     def _likeness(self) -> Likeness:
-        return Likeness(self.model.reference_log_RF, self.model.support_RC, self.present_F)
+        return Likeness(self.model.reference_log_RF, self.model.support_RC, self.fold.present_F)

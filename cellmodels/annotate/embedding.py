@@ -37,5 +37,6 @@ def embed_cells(source: CellSource | AnnData, options: AnnotateOptions) -> np.nd
     parts = []
     for first, block in prefetch(source.blocks(check.matrix, size=options.batch_size)):
         check_block(block, first_row=first, where=source.name)
-        parts.append(bound.score(to_cp10k(block, check.state)).embedding_BD)
+        features_BF = bound.features(to_cp10k(block, check.state))
+        parts.append(bound.model.embed(features_BF))
     return np.concatenate(parts)

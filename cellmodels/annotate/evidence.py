@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy import sparse
 
 from cellmodels.default.features import shared_names
 from cellmodels.knowledge import marker_rows
 from cellmodels.ontology import cell_ontology
 
 SHOWN = 8
-# A marker counts as shown where a tenth of the cells have it and the cluster stands out from the rest.
+# A marker is shown where a tenth of the cells have it and the cluster stands out from the rest.
 LEAST_SHARE = 0.10
 LEAST_CONTRAST = 0.25
 SILENT_SHARE = 0.03
@@ -21,7 +20,7 @@ SILENT_SHARE = 0.03
 
 @lru_cache(maxsize=2)
 def markers_of(organism: str) -> dict[str, tuple[str, ...]]:
-    """Marker genes of each type in shared-space names, best first; rows of the organism before common ones."""
+    """Marker genes of each type in shared-space names, best first; the organism's own rows first."""
     found: dict[str, list[str]] = {}
     for own in (True, False):
         for row in marker_rows():
@@ -45,27 +44,32 @@ def expected_markers(cl_id: str, organism: str) -> tuple[str, ...]:
 
 
 def evidence(
-    cl_id: str, inside: sparse.csr_matrix, outside_mean: np.ndarray, genes: np.ndarray, organism: str
+    cl_id: str,
+    mean_F: np.ndarray,
+    share_F: np.ndarray,
+    outside_F: np.ndarray,
+    where: Mapping[str, int],
+    organism: str,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Markers that a cluster shows and best markers that it lacks.
 
     Parameters
     ----------
-    inside
-        log1p(CP10k) of the cluster's sampled cells.
-    outside_mean
+    mean_F, share_F
+        Mean log1p(CP10k) of the cluster's sampled cells, and the share of them that has each gene.
+    outside_F
         Mean of all other sampled cells.
+    where
+        Column of each gene.
     """
-    where = {gene: column for column, gene in enumerate(genes)}
     wanted = [gene for gene in expected_markers(cl_id, organism) if gene in where]
     columns = np.array([where[gene] for gene in wanted], dtype=np.int64)
     if not len(columns):
         return (), ()
-    part = inside[:, columns]
-    share = np.asarray((part > 0).mean(axis=0)).ravel()
-    contrast = np.asarray(part.mean(axis=0)).ravel() - outside_mean[columns]
+    share = share_F[columns]
+    contrast = mean_F[columns] - outside_F[columns]
     shown = [i for i in range(len(wanted)) if share[i] >= LEAST_SHARE and contrast[i] >= LEAST_CONTRAST]
-    # The table's order counts as much as the data: a top marker that is weakly shown beats a late one.
+    # The table's order counts as much as the data: a weakly shown top marker beats a late one.
     shown.sort(key=lambda i: -(contrast[i] / (1 + 0.15 * i)))
     missing = [wanted[i] for i in range(min(6, len(wanted))) if share[i] < SILENT_SHARE]
     return tuple(wanted[i] for i in shown[:SHOWN]), tuple(missing)

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cellmodels.inputs import check_input, to_cp10k
+from cellmodels.inputs import to_cp10k
 from cellmodels.stream import open_cells
 
+from .restoring import checked_again
 from .result import UNKNOWN
 
 if TYPE_CHECKING:
@@ -73,11 +74,9 @@ def evidence_expression(
     """
     from anndata import AnnData
 
-    recorded = json.loads(str(adata.uns[key]["provenance"]))["options"]
-    given = {name: recorded[name] for name in ("layer", "gene_key", "organism")}
     wanted = [gene for group in genes.values() for gene in group]
     with open_cells(adata) as source:
-        found = check_input(source, **given)
+        found = checked_again(source, adata.uns[key])
         fold_VG = found.gene_map.projection(wanted)
         parts = [to_cp10k(block, found.state) @ fold_VG for _, block in source.blocks(found.matrix)]
     values = sparse.csr_matrix(sparse.vstack(parts, format="csr"))

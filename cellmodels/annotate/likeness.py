@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-# Shapes: R references, F feature genes, C classes, G compared genes.
+# Shapes: B profiles, R references, F feature genes, C classes, G compared genes.
 
 COMPARED = 2_500
 # A class is as like as the mean of its three most like references: one odd study does not decide.
@@ -32,16 +32,16 @@ class Likeness:
         self.ranks_RG = _standard_ranks(log_RF[:, self.genes_G])
         self.support_RC = support_RC
 
-    def __call__(self, mean_F: np.ndarray) -> np.ndarray:
-        """Spearman correlation float32 [C] of one profile with each class."""
+    def __call__(self, mean_BF: np.ndarray) -> np.ndarray:
+        """Spearman correlation float32 [B, C] of profiles with classes; 0 without a reference."""
+        like_BC = np.zeros((len(mean_BF), self.support_RC.shape[1]), np.float32)
         if len(self.genes_G) < BEST:
-            return np.zeros(self.support_RC.shape[1], np.float32)
-        ranks_G = _standard_ranks(mean_F[None, self.genes_G])[0]
-        rho_R = self.ranks_RG @ ranks_G / len(self.genes_G)
-        order = np.argsort(-rho_R, kind="stable")
-        counted_RC = np.cumsum(self.support_RC[order], axis=0)
-        best_RC = self.support_RC[order] & (counted_RC <= BEST)
-        return (rho_R[order] @ best_RC / np.maximum(best_RC.sum(axis=0), 1)).astype(np.float32)
+            return like_BC
+        rho_BR = _standard_ranks(mean_BF[:, self.genes_G]) @ self.ranks_RG.T / len(self.genes_G)
+        for column in np.flatnonzero(self.support_RC.any(axis=0)):
+            best = np.sort(rho_BR[:, self.support_RC[:, column]], axis=1)[:, -BEST:]
+            like_BC[:, column] = best.mean(axis=1)
+        return like_BC
 
 
 def _standard_ranks(x_BG: np.ndarray) -> np.ndarray:

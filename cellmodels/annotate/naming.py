@@ -22,7 +22,8 @@ def name_cells(
     """cell_type, ontology_term_id, confidence and per_cell of every cell.
 
     Cells take the answer of their cluster. In a mixed cluster, and where cells were not clustered,
-    each keeps its own; an unknown cluster leaves its cells Unknown.
+    each keeps its own; an unknown cluster leaves its cells Unknown. A cell of too few genes is Unknown
+    wherever it lies.
     """
     names = np.array([*tree.names, UNKNOWN], dtype=object)
     ids = np.array([*tree.nodes, ""], dtype=object)
@@ -34,7 +35,7 @@ def name_cells(
     for answer in answers:
         if answer.status == "mixed" or answer.cluster == NOT_CLUSTERED:
             continue
-        rows = clusters.names_B == answer.cluster
+        rows = (clusters.names_B == answer.cluster) & cells.judged_B
         cell_type[rows] = answer.call.name
         term[rows] = answer.call.cl_id
         confidence[rows] = answer.call.confidence

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biosequence.errors import UsageError
 from biosequence.provenance import RunRecord
 from cellmodels.inputs import InputCheck, check_input
 from cellmodels.stream import CellSource, open_cells
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 MARKER_TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+NOT_CELLS = (".csv", ".tsv", ".txt", ".html", ".loom")
 
 
 def annotate_file(path: str | Path, options: AnnotateOptions) -> AnnotationSummary:
@@ -50,7 +53,7 @@ def annotate_file(path: str | Path, options: AnnotateOptions) -> AnnotationSumma
         from .table import annotate_table
 
         return annotate_table(path, options)
-    from cellmodels.writing import preflight, write_annotated
+    from cellmodels.writing import atomic_path, preflight, write_annotated
 
     started = time.monotonic()
     output, report = output_paths(path, options)
@@ -59,10 +62,11 @@ def annotate_file(path: str | Path, options: AnnotateOptions) -> AnnotationSumma
         if report:
             preflight(report, source=source.path)
         result = annotate_cells(source, options)
-        key = options.key_added
-        write_annotated(source, output, **stored(result, key))
-        if report:
-            report_on(result, source, report)
+        # Both or none: the report takes its name only once the annotated file has got its own.
+        with atomic_path(report) if report else nullcontext() as partial:
+            if partial:
+                report_on(result, source, partial)
+            write_annotated(source, output, **stored(result, options.key_added))
     return AnnotationSummary(
         input=str(path),
         output=output,
@@ -134,16 +138,30 @@ def annotate_cells(source: CellSource | AnnData, options: AnnotateOptions) -> An
 
 
 def output_paths(path: Path, options: AnnotateOptions) -> tuple[Path, Path | None]:
-    """Where the annotated file and the report go."""
+    """Where the annotated file and the report go.
+
+    Raises
+    ------
+    UsageError
+        If both have one name, or the output's name says that it is something else.
+    """
+    path = path.resolve() if path.name in ("", "..") else path
     stem = path.name
     for ending in (".h5ad", ".h5", ".zarr", ".loom"):
         stem = stem.removesuffix(ending)
     output = Path(options.output) if options.output else path.parent / f"{stem}.annotated.h5ad"
+    if output.suffix.lower() in NOT_CELLS:
+        msg = f"Annotated cells are an .h5ad file, not {output.suffix}."
+        raise UsageError(msg, where=f"--output {output}", fix=f"Use {output.with_suffix('.h5ad')}.")
     if options.report is False:
         return output, None
-    if options.report in (None, True):
-        return output, output.with_suffix(".html")
-    return output, Path(options.report)
+    report = output.with_suffix(".html")
+    if options.report not in (None, True):
+        report = Path(options.report)
+    if report.resolve() == output.resolve():
+        msg = "The report and the annotated file have the same name."
+        raise UsageError(msg, where=f"--report {report}", fix="Give the report a name in .html.")
+    return output, report
 
 
 def stored(result: AnnotationResult, key: str) -> dict[str, dict[str, Any]]:

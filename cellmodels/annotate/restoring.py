@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from biosequence.errors import InputError
@@ -43,10 +44,7 @@ def restore_result(source: CellSource, uns: dict[str, Any], key: str) -> Annotat
     record = RunRecord.from_json(str(uns["provenance"]))
     _refuse_other_cells(source, int(record.inputs["n_obs"]))
     given = {**record.options, "candidates": _tuple(record.options["candidates"])}
-    options = AnnotateOptions(**given)
-    check = check_input(
-        source, layer=options.layer, gene_key=options.gene_key, organism=options.organism
-    )
+    check = checked_again(source, uns)
     obs = source.obs
     cluster = _text(obs[f"{key}_cluster"]) if f"{key}_cluster" in obs else None
     return AnnotationResult(
@@ -61,8 +59,26 @@ def restore_result(source: CellSource, uns: dict[str, Any], key: str) -> Annotat
         check=check,
         params=dict(uns["params"]),
         provenance=str(uns["provenance"]),
-        sketch=_sketch(source, check, cluster, load_annotator(options)[0].genes),
+        sketch=_sketch(source, check, cluster, load_annotator(AnnotateOptions(**given))[0].genes),
     )
+
+
+def checked_again(source: CellSource, uns: dict[str, Any]) -> InputCheck:
+    """The input check of a stored annotation, on the matrix that it read where that still exists.
+
+    Raises
+    ------
+    InputError
+        If no matrix can be used any more.
+    """
+    options = RunRecord.from_json(str(uns["provenance"])).options
+    given = {"gene_key": options["gene_key"], "organism": options["organism"]}
+    check = check_input(source, layer=options["layer"], **given)
+    before = str(uns["params"]["matrix"])
+    # A matrix that was added since may look better now; the answers are not of that one.
+    if check.matrix != before and before in source.matrices:
+        return check_input(source, layer=before, **given)
+    return check
 
 
 def _refuse_other_cells(source: CellSource, n_obs: int) -> None:
@@ -83,6 +99,27 @@ def _sketch(
 
 def _text(column: Any) -> np.ndarray:
     return column.astype(str).to_numpy(dtype=object)
+
+
+def cluster_table(clusters: str) -> pd.DataFrame:
+    """The answers of ``uns[key]["clusters"]`` as a table, one row a cluster."""
+    answers = [_answer(entry) for entry in json.loads(clusters)]
+    rows = {
+        answer.cluster: {
+            "n_cells": answer.n_cells,
+            "cell_type": answer.call.name,
+            "ontology_term_id": answer.call.cl_id,
+            "confidence": answer.call.confidence,
+            "status": answer.status,
+            "agreement": answer.agreement,
+            "runner_up": answer.call.runner_up,
+            "evidence": ", ".join(answer.evidence),
+            "missing": ", ".join(answer.missing),
+            "reason": answer.call.reason,
+        }
+        for answer in answers
+    }
+    return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="cluster"))
 
 
 def _tuple(value: Any) -> Any:

@@ -1,18 +1,21 @@
-"""Row blocks through an annotator: small results for every cell, expression for a sketch of them."""
+"""Row blocks through an annotator: small results for every cell, expression for a sketch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
+from cellmodels.default.model import ROWS
 from cellmodels.inputs import MatrixState, check_block, to_cp10k
-from cellmodels.stream import CellSource, prefetch
+from cellmodels.stream import CellSource
 
 from .annotator import BoundAnnotator
 from .answers import AnswerTree
 from .calibration import Calibration, probabilities
+from .parallel import map_blocks
 
 # Shapes: B cells of a block, S sampled cells, C classes, D embedding width, K components.
 
@@ -79,19 +82,26 @@ class Part:
 
 
 def score_rows(source: CellSource, job: Job, start: int = 0, stop: int | None = None):
-    """Parts of a row range, block by block, in order."""
-    blocks = source.blocks(job.matrix, size=job.batch_size, start=start, stop=stop)
-    for first, block in prefetch(blocks):
-        yield _score_block(first, block, job, source.name)
+    """Parts of a row range, in order."""
+    return map_blocks(partial(_score_block, job, source.name), _pieces(source, job, start, stop))
 
 
-def _score_block(first: int, block: sparse.csr_matrix, job: Job, where: str) -> Part:
+def _pieces(source: CellSource, job: Job, start: int, stop: int | None):
+    # Probabilities of all classes are dense: few rows at a time, whatever was read at once.
+    for first, block in source.blocks(job.matrix, size=job.batch_size, start=start, stop=stop):
+        for low in range(0, block.shape[0], ROWS):
+            yield first + low, block[low : low + ROWS]
+
+
+def _score_block(job: Job, where: str, piece: tuple[int, sparse.csr_matrix]) -> Part:
+    first, block = piece
     check_block(block, first_row=first, where=where)
-    scores = job.annotator.score(to_cp10k(block, job.state))
+    features_BF = job.annotator.features(to_cp10k(block, job.state))
+    scores = job.annotator.score(features_BF)
     p_BC = probabilities(scores.log_p_BC, job.calibration.temperature_cell, job.log_prior_C)
     node_B, confidence_B = job.tree.choose(p_BC, job.calibration.threshold)
-    judged_B = np.diff(scores.features_BF.indptr) >= job.calibration.least_genes
-    low, high = np.searchsorted(job.sketch, (first, first + block.shape[0]))
+    judged_B = np.diff(features_BF.indptr) >= job.calibration.least_genes
+    low, high = np.searchsorted(job.sketch, (first, first + features_BF.shape[0]))
     rows = job.sketch[low:high]
     here = rows - first
     return Part(
@@ -102,7 +112,7 @@ def _score_block(first: int, block: sparse.csr_matrix, job: Job, where: str) -> 
         scores.embedding_BD,
         scores.components_BK,
         rows,
-        scores.features_BF[here],
+        features_BF[here],
         p_BC[here].astype(np.float16),
     )
 

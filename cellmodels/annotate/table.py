@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from biosequence.errors import UsageError
+from biosequence.errors import InputError, UsageError
 from cellmodels.default.features import shared_names
 from cellmodels.genes import map_genes
 
@@ -27,12 +27,12 @@ from .table_reading import MarkerList, read_marker_table
 # Genes beyond this rank say little; the model was trained on lists of 5 to 30.
 LONGEST = 30
 FEWEST = 2
-# How much the marker table counts beside the encoder: chosen on held-out profiles (docs/protocol.md).
+# What the marker table counts beside the encoder: chosen on held-out profiles (docs/protocol.md).
 TABLE_WEIGHT = 2.0
 
 
 def annotate_table(path: Path, options: AnnotateOptions) -> AnnotationSummary:
-    """Annotate a marker table and write `cluster, cell_type, ontology_term_id, confidence, runner_up, evidence`.
+    """Annotate a marker table and write one row a cluster: cell type, id, confidence, evidence.
 
     Raises
     ------
@@ -43,9 +43,7 @@ def annotate_table(path: Path, options: AnnotateOptions) -> AnnotationSummary:
     """
     from cellmodels.writing import preflight, write_table
 
-    if options.cluster_key or options.dask:
-        msg = "A marker table has clusters already."
-        raise UsageError(msg, where="--cluster-key/--dask", fix="Leave the option out.")
+    _refuse_cell_options(options)
     started = time.monotonic()
     stem = path.name.removesuffix(".gz")
     output = Path(options.output or path.parent / f"{stem.rsplit('.', 1)[0]}.annotated.csv")
@@ -67,6 +65,20 @@ def annotate_table(path: Path, options: AnnotateOptions) -> AnnotationSummary:
         clusters=frame.to_dict("records"),
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+def _refuse_cell_options(options: AnnotateOptions) -> None:
+    given = {
+        "--cluster-key": options.cluster_key,
+        "--dask": options.dask,
+        "--report": options.report,
+        "--layer": options.layer != "auto",
+        "--gene-key": options.gene_key,
+    }
+    named = ", ".join(name for name, value in given.items() if value)
+    if named:
+        msg = "A marker table has no cells, so some options say nothing about it."
+        raise UsageError(msg, where=named, fix="Leave them out.")
 
 
 def annotate_markers(
@@ -95,7 +107,7 @@ def annotate_markers(
     for one, x_F, scores in zip(lists, x_LF, log_p, strict=True):
         prior = log_prior
         if one.tissue and not options.tissue:
-            prior = log_prior + tissue_prior(annotator.tissues, one.tissue, calibration.elsewhere)[0]
+            prior = log_prior + _own_tissue(one, annotator, calibration)
         call = _call(x_F, scores, prior, tree, calibration, options.min_confidence)
         known = [shared[g] for g in one.genes[:LONGEST]]
         expected = set(expected_markers(call.cl_id, genes.organism)) if call.known else set()
@@ -113,6 +125,14 @@ def annotate_markers(
     return pd.DataFrame(rows), genes.organism, genes.n_mapped
 
 
+def _own_tissue(one: MarkerList, annotator: Annotator, calibration: Calibration) -> np.ndarray:
+    try:
+        return tissue_prior(annotator.tissues, one.tissue, calibration.elsewhere)[0]
+    except UsageError as error:
+        where = f"column tissue, cluster {one.cluster!r}"
+        raise InputError(error.what, where=where, fix=error.fix) from error
+
+
 def list_vector(names: Sequence[str], genes: np.ndarray) -> np.ndarray:
     """Weights of a ranked gene list over the model's genes: 1 for the first, 0.5 for the last."""
     column = {gene: index for index, gene in enumerate(genes)}
@@ -125,7 +145,7 @@ def list_vector(names: Sequence[str], genes: np.ndarray) -> np.ndarray:
 
 
 def list_scores(x_LF: np.ndarray, annotator: Annotator) -> np.ndarray:
-    """Uncalibrated class scores [L, C] of ranked lists: the encoder and the marker table together."""
+    """Uncalibrated class scores [L, C] of ranked lists: encoder and marker table together."""
     table = MarkerTable(annotator.classes, annotator.genes).weight_CF
     return annotator.model.log_probabilities(annotator.model.embed(x_LF)) + TABLE_WEIGHT * (x_LF @ table.T)
 

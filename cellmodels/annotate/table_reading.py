@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,15 @@ CLUSTER = ("cluster", "group", "louvain", "leiden", "cell_type")
 GENE = ("gene", "names", "symbol", "feature", "gene_symbol", "gene_name")
 MARKERS = ("markers", "marker", "genes", "gene_list", "gene list")
 SCORE = ("score", "scores")
+# What pandas lets through of files that are no text, or no whole gzip.
+UNREADABLE = (
+    pd.errors.ParserError,
+    pd.errors.EmptyDataError,
+    UnicodeDecodeError,
+    EOFError,
+    OSError,
+    zlib.error,
+)
 CHANGE = ("avg_log2fc", "avg_logfc", "logfoldchanges", "log2fc", "logfc")
 TISSUE = ("tissue",)
 
@@ -56,7 +66,7 @@ def marker_lists(frame: pd.DataFrame, where: str) -> list[MarkerList]:
     gene, markers = _first(named, GENE), _first(named, MARKERS)
     if cluster is None or (gene is None and markers is None):
         msg = f"The table has the columns {', '.join(map(str, frame.columns[:8]))}."
-        fix = "A marker table needs cluster and gene (one gene a line), or cluster and markers (a list)."
+        fix = "It needs columns cluster and gene (one gene a line), or cluster and markers (a list)."
         raise InputError(msg, where=where, fix=fix)
     frame = frame[frame[cluster].notna()]
     if markers is not None and gene is None:
@@ -77,8 +87,8 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         # Cluster ids and genes are names: 1 and 01 differ, and the gene NAN is not a missing value.
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=[""])
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        msg = f"The marker table cannot be read: {error}."
+    except UNREADABLE as error:
+        msg = f"The marker table cannot be read: {' '.join(str(error).split())}."
         raise InputError(msg, where=str(path), fix="Save it as comma- or tab-separated text.") from error
 
 
@@ -99,17 +109,19 @@ def _wide(frame: pd.DataFrame, cluster: str, markers: str, tissue: str | None) -
 
 def _long(frame: pd.DataFrame, named: dict[str, str], cluster: str, gene: str) -> list[MarkerList]:
     change, score = _first(named, CHANGE), _first(named, SCORE)
-    frame = frame[frame[gene].notna()].copy()
+    marks = frame[gene].notna()
     if change is not None:
-        frame = frame[pd.to_numeric(frame[change], errors="coerce").fillna(0.0) > 0]
+        marks &= pd.to_numeric(frame[change], errors="coerce").fillna(0.0) > 0
     tissue = _first(named, TISSUE)
     lists = []
-    for name, part in frame.groupby(cluster, sort=False):
+    for name, rows in frame.groupby(cluster, sort=False):
+        # A cluster without a marker keeps its line: it is answered Unknown, not left out.
+        part = rows[marks[rows.index]]
         if score is not None:
             values = pd.to_numeric(part[score], errors="coerce").fillna(float("-inf"))
             part = part.loc[values.sort_values(ascending=False, kind="stable").index]
         genes = tuple(dict.fromkeys(part[gene].str.strip()))
-        lists.append(MarkerList(str(name), genes, _text(part[tissue].iloc[0]) if tissue else ""))
+        lists.append(MarkerList(str(name), genes, _text(rows[tissue].iloc[0]) if tissue else ""))
     return lists
 
 

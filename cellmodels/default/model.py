@@ -1,9 +1,7 @@
-"""The default model at run time: three small matrix products on numpy, the same for every batch size."""
+"""The default model at run time: a few matrix products on numpy, the same in every batch."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,16 +11,16 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from safetensors.numpy import load_file
 
-from biosequence.errors import ModelError
 from cellmodels.ontology import cell_ontology
+
+from .folder import read_folder
 
 # Shapes: B cells, F feature genes, H hidden units, D embedding width, C classes, K components.
 
 # BLAS may pick another kernel for another number of rows, and the last bits then differ: rows are
-# always multiplied in blocks of this size, so that a cell's numbers do not depend on its neighbours.
-ROWS = 128
+# always multiplied in blocks of this size, so that a cell's numbers do not depend on its batch.
+ROWS = 1024
 # Reference profiles are stored in steps of 1/25 of a log unit, one byte each.
 LOG_STEPS = 25.0
 
@@ -69,33 +67,18 @@ class DefaultModel:
         ModelError
             If a file is missing or does not fit the others.
         """
-        try:
-            payload = (folder / "model.safetensors").read_bytes()
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            lines = (folder / "classes.tsv").read_text(encoding="utf-8").splitlines()
-            genes = (folder / "genes.txt").read_text(encoding="utf-8").split()
-            references = (folder / "references.tsv").read_text(encoding="utf-8").splitlines()[1:]
-        except (OSError, json.JSONDecodeError) as error:
-            msg = f"The model cannot be read: {error}."
-            fix = "Give a folder that a default-model recipe wrote."
-            raise ModelError(msg, where=str(folder), fix=fix) from error
-        sha256 = hashlib.sha256(payload).hexdigest()
-        if config.get("sha256") != sha256:
-            msg = "The weights are not those that config.json describes (sha256 differs)."
-            raise ModelError(msg, where=str(folder), fix="Install bioseq-toolkit again.")
-        stored = load_file(folder / "model.safetensors")
-        tensors = {name: array.astype(np.float32) for name, array in stored.items()}
-        rows = [line.split("\t") for line in lines[1:]]
-        cells = [row for row in rows if row[3] == "class"]
-        answers = tuple(row[0] for row in rows if row[3] != "class")
-        classes = tuple(cell[0] for cell in cells)
-        tissues = tuple(tuple(cell[2].split(",")) for cell in cells)
-        if tensors["first.weight"].shape[1] != len(genes) or len(tensors["bias"]) != len(classes):
-            msg = "The weights do not fit genes.txt or classes.tsv."
-            raise ModelError(msg, where=str(folder), fix="Install bioseq-toolkit again.")
-        genes_F = np.array(genes, dtype=object)
-        reference_ids = tuple(line.split("\t")[0] for line in references)
-        return cls(genes_F, classes, tissues, answers, reference_ids, tensors, config, sha256)
+        found = read_folder(folder)
+        cells = [row for row in found.classes if row[3] == "class"]
+        return cls(
+            np.array(found.genes, dtype=object),
+            tuple(row[0] for row in cells),
+            tuple(tuple(row[2].split(",")) for row in cells),
+            tuple(row[0] for row in found.classes if row[3] != "class"),
+            found.reference_ids,
+            found.tensors,
+            found.config,
+            found.sha256,
+        )
 
     @cached_property
     def reference_log_RF(self) -> np.ndarray:
@@ -104,7 +87,7 @@ class DefaultModel:
 
     @cached_property
     def support_RC(self) -> np.ndarray:
-        """Which references speak for which class: its own and broader ones, else its nearest relatives'."""
+        """Mask [R, C] of references that speak for a class: its own, broader, else the nearest."""
         ontology = cell_ontology()
         labels = np.array(self.reference_ids, dtype=object)
         support = np.zeros((len(labels), len(self.classes)), bool)
@@ -153,7 +136,7 @@ class DefaultModel:
         return self.encode(x_BF)[0]
 
     def log_probabilities(self, embedding_BD: np.ndarray) -> np.ndarray:
-        """Natural-log probability float32 [B, C] of each class for embedded cells, before calibration."""
+        """Natural-log probabilities float32 [B, C] of embedded cells, before calibration."""
         parts = []
         for block in _blocks(embedding_BD):
             logits = block @ self._prototype_DC + self.tensors["bias"]

@@ -15,13 +15,13 @@ from biosequence._version import __version__
 
 from .attention import cluster_concerns, sentence, type_concerns
 from .background import input_checks, methods_paragraph, run_record, setting
-from .colours import confidence_colour, confidence_levels
+from .colours import CATEGORIES, confidence_colour, confidence_levels
 from .composition import Composition, compose, term_page
 from .dotplot import dot_plot
 from .figures import confidence_map, histogram, place_points, type_map
 from .gene_names import GeneNames
 from .references import references
-from .wording import plain_day, share, summary
+from .wording import plain_day, probability, share, summary
 
 if TYPE_CHECKING:
     from cellmodels.annotate.result import AnnotationResult, ClusterAnswer
@@ -96,6 +96,7 @@ def build_context(
         "median": float(np.median(confidence[known])) if known.any() else None,
         "dots": dot_plot(result, composition, genes),
         "num_known": len(composition.known),
+        "num_colours": len(CATEGORIES),
         "check": input_checks(result.check, names.n_genes_used),
         "methods": methods_paragraph(result, record, names.n_genes_used),
         "references": references(
@@ -105,6 +106,7 @@ def build_context(
         ),
         "record": run_record(record),
         "share": share,
+        "probability": probability,
     }
 
 
@@ -149,8 +151,8 @@ def _cluster(cluster: ClusterAnswer, genes: GeneNames, colour_of: dict[str, str]
         "runner_up": call.runner_up,
         "runner_up_confidence": call.runner_up_confidence,
         "status": cluster.status,
-        "evidence": genes.printed(cluster.evidence),
-        "missing": genes.printed(cluster.missing),
+        "evidence": list(dict.fromkeys(genes.printed(cluster.evidence))),
+        "missing": list(dict.fromkeys(genes.printed(cluster.missing))),
     }
 
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 # Shapes: S sampled cells, F feature genes, G plotted genes.
 
-MOST_TYPES = 20
-MOST_GENES = 42
+MOST_TYPES = 18
+MOST_GENES = 38  # as many as the width of the page takes
 CELL = 20  # distance of two dots
 RADIUS = 8.5
-LEFT, TOP = 230, 88
+LEFT, TOP = 256, 88
 KEY_SHARES = (0.1, 0.25, 0.5, 1.0)
 KEY_SHADES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

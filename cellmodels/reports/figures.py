@@ -13,9 +13,9 @@ from .composition import Composition
 # Shapes: S sampled cells.
 
 WIDTH, HEIGHT, MARGIN = 560, 460, 22
-MOST_NAMES = 12  # with more types the map bears the numbers of the legend
+MOST_NAMES = 8  # with more types names would hide the cells: the map bears numbers instead
 LINE = 17  # height of a label, in units of the map
-LETTER = 7.2  # mean width of a letter of a label
+LETTER = 7.8  # mean width of a letter of a label
 BINS = 20
 
 
@@ -39,10 +39,11 @@ class Label:
 
 @dataclass(frozen=True)
 class Map:
-    """One scatter plot."""
+    """One scatter plot; `numbered` where its labels are the numbers of the types."""
 
     layers: tuple[Layer, ...]
     labels: tuple[Label, ...]
+    numbered: bool
     dot: float
     width: int = WIDTH
     height: int = HEIGHT
@@ -91,7 +92,7 @@ def type_map(place_S2: np.ndarray, row_S: np.ndarray, composition: Composition) 
         item = composition.rows[row]
         x, y = _middle(members[row])
         labels.append(Label(shorten(item.name, 30) if full else str(item.number), x, y))
-    return Map(layers, _part(labels), _dot_size(int(drawn_S.sum())))
+    return Map(layers, _part(labels), not full, _dot_size(int(drawn_S.sum())))
 
 
 def confidence_map(place_S2: np.ndarray, confidence_S: np.ndarray) -> Map:
@@ -103,7 +104,7 @@ def confidence_map(place_S2: np.ndarray, confidence_S: np.ndarray) -> Map:
         chosen_S = drawn_S & (level_S == level)
         if chosen_S.any():
             layers.append(Layer(_dots(place_S2[chosen_S]), colour, f"confidence {label}"))
-    return Map(tuple(layers), (), _dot_size(int(drawn_S.sum())))
+    return Map(tuple(layers), (), False, _dot_size(int(drawn_S.sum())))
 
 
 def histogram(confidence: np.ndarray, known: np.ndarray, height: int = 150) -> tuple[Bar, ...]:

@@ -22,10 +22,13 @@ class GeneNames:
         ``"human"`` or ``"mouse"``.
     in_file
         The file's symbol of each model name, for the genes that the file has.
+    symbols
+        Every symbol of the file.
     """
 
     organism: str
     in_file: dict[str, str]
+    symbols: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, check: InputCheck) -> GeneNames:
@@ -38,13 +41,13 @@ class GeneNames:
             # Of several mouse genes with one human counterpart, the namesake.
             if shared and (shared not in in_file or symbol.upper() == shared):
                 in_file[shared] = symbol
-        return cls(check.organism, in_file)
+        return cls(check.organism, in_file, frozenset(symbols))
 
     def model(self, genes: Sequence[str]) -> list[str]:
         """Model names of genes that go by either name."""
         return list(shared_names([str(gene) for gene in genes], self.organism))
 
     def printed(self, genes: Sequence[str]) -> list[str]:
-        """What to print for genes that go by either name."""
-        pairs = zip(self.model(genes), genes, strict=True)
-        return [self.in_file.get(model, str(gene)) for model, gene in pairs]
+        """What to print for genes that go by either name: the file's own symbols."""
+        pairs = zip(self.model(genes), (str(gene) for gene in genes), strict=True)
+        return [g if g in self.symbols else self.in_file.get(model, g) for model, g in pairs]

@@ -41,6 +41,11 @@ def share(part: float, whole: float = 1.0) -> str:
     return f"{percent:.0f}%"
 
 
+def probability(value: float) -> str:
+    """Two digits, and never a certainty."""
+    return ">0.99" if value >= 0.995 else f"{value:.2f}"
+
+
 def matrix_name(state: MatrixState) -> str:
     """How people call the matrix."""
     if state.matrix == "X":

@@ -23,7 +23,7 @@ from .train import Trained, build_stock, unit
 
 COMPONENTS = 50
 PCA_CELLS = 8_192
-# Folder names of the library in plain words; those that are no organ say nothing about where a type lives.
+# Folder names of the library in plain words; what is no organ does not say where a type lives.
 TISSUES = {
     "Immunodeficiency_PBMCs": "blood",
     "CensusImmune": "bone marrow",
@@ -120,7 +120,7 @@ def write_model(
 
 
 def reference_bytes(references: References, genes: np.ndarray) -> np.ndarray:
-    """log1p(CP10k) of the references over the model's genes, in steps of 1 / LOG_STEPS, uint8 [R, F]."""
+    """log1p(CP10k) of references over the model's genes, uint8 [R, F] in steps of 1 / LOG_STEPS."""
     gene_at = {gene: index for index, gene in enumerate(references.genes)}
     log_RF = np.log1p(references.linear_RG[:, [gene_at[gene] for gene in genes]])
     return np.round(np.minimum(log_RF * LOG_STEPS, 255)).astype(np.uint8)

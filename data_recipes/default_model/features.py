@@ -12,8 +12,10 @@ from cellmodels.knowledge import MarkerRow
 
 from .references import References
 
-# Ribosomal, mitochondrial and sex-linked genes say more about platform and donor than about the cell type.
-UNINFORMATIVE = re.compile(r"^(RP[LS]\d|MRP[LS]\d|MT-|mt-|MALAT1$|NEAT1$|XIST$|Xist$|UTY$|DDX3Y$|Gm\d+$)")
+# Ribosomal, mitochondrial and sex-linked genes tell of platform and donor more than of the type.
+UNINFORMATIVE = re.compile(
+    r"^(RP[LS]\d|MRP[LS]\d|MT-|mt-|MALAT1$|NEAT1$|XIST$|Xist$|UTY$|DDX3Y$|Gm\d+$)"
+)
 
 
 def shared_markers(row: MarkerRow, kind: str) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class MarkerWeights:
     Attributes
     ----------
     lift_CF
-        log1p(CP10k) level that a marker should reach: 4 for the first, falling to 2 with rank; 0 elsewhere.
+        log1p(CP10k) level that a marker should reach: from 4 down to 2 with rank; 0 elsewhere.
     silent_CF
         True where a gene speaks against the class.
     """
@@ -47,13 +47,14 @@ class CellSet:
     present_F: np.ndarray
 
 
-# A type with more subtypes than this is a label and an answer, but not a class: its probability is their sum.
+# A type with more subtypes than this is an answer but no class: its probability is their sum.
 MOST_SUBTYPES = 8
 # Named by one property that unrelated cells share.
 PROPERTIES = (
-    "secretory cell", "progenitor cell", "stem cell", "mucus secreting cell", "duct epithelial cell",
-    "acinar cell", "squamous epithelial cell", "neuroendocrine cell", "goblet cell", "fenestrated endothelial cell",
-    "basal cell", "mesenchymal cell", "pyramidal neuron", "endodermal cell", "mesodermal cell", "ionocyte",
+    "secretory cell", "progenitor cell", "stem cell", "mucus secreting cell",
+    "duct epithelial cell", "acinar cell", "squamous epithelial cell", "neuroendocrine cell",
+    "goblet cell", "fenestrated endothelial cell", "basal cell", "mesenchymal cell",
+    "pyramidal neuron", "endodermal cell", "mesodermal cell", "ionocyte",
 )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def marker_weights(
 def prototypes(
     classes: Sequence[str], references: References, genes: np.ndarray, weights: MarkerWeights
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Linear profiles for classes that no study measured: the nearest relative with its markers raised.
+    """Linear profiles for classes that no study measured: a relative with the markers raised.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Pseudo-cells: what a cell of a known type would look like on some platform, at some depth, in some panel."""
+"""Pseudo-cells: what a cell of a known type would look like on some platform, at some depth."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def draw(stock: Stock, chosen: np.ndarray, rng: np.random.Generator, noise: Nois
     platforms = rng.standard_normal((PLATFORMS, f), dtype=np.float32)
     own = rng.standard_normal((n, f), dtype=np.float32)
     linear *= np.exp(sigma * (0.7 * platforms[rng.integers(0, PLATFORMS, n)] + 0.7 * own))
-    low, high = np.log(noise.depth)
+    low, high = map(float, np.log(noise.depth))
     depth = np.exp(low + (high - low) * uniform[:, 5:6])
     counts = rng.poisson(np.minimum(linear * (depth / 10_000.0), 1e6)).astype(np.float32)
     return np.log1p(counts * (10_000.0 / depth))
@@ -90,7 +90,7 @@ def draw(stock: Stock, chosen: np.ndarray, rng: np.random.Generator, noise: Nois
 def marker_lists(
     log_SF: np.ndarray, background_SF: np.ndarray, rng: np.random.Generator, *, longest: int = 30
 ) -> np.ndarray:
-    """Top genes of noisy differential expression as the model sees a marker table: weights that fall with rank."""
+    """Top genes of noisy differential expression, as a marker table: weights fall with rank."""
     n, f = log_SF.shape
     noisy = log_SF - background_SF
     # Some pipelines rank by effect, others by test statistic, which favours abundant genes.

@@ -109,7 +109,7 @@ def read_library(folder: Path) -> References:
 
 
 def curated_ids(obs: pd.DataFrame, organism: str) -> list[str]:
-    """Cell Ontology id of each profile: the hand-checked table first, then the library's own ("" for none)."""
+    """Cell Ontology id of each profile: the hand-checked one, else the library's ("" for none)."""
     table = pd.read_csv(
         str(files(__package__) / "profile_labels.tsv"), sep="\t", keep_default_na=False
     )

@@ -1,4 +1,4 @@
-"""Training of the default model: a small encoder and one prototype a class, on pseudo-cells and real cells."""
+"""Training of the default model: a small encoder and a prototype a class, on drawn cells."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrainConfig:
 class CellEncoder(nn.Module):
     """Unit embedding of a cell's normalised expression, and its logit for every class.
 
-    x_BF -> LayerNorm-free two-layer perceptron -> unit vector e_BD; logits = scale * e_BD . p_CD + bias_C.
+    x_BF -> two-layer perceptron -> unit vector e_BD; logits = scale * e_BD . p_CD + bias_C.
     """
 
     def __init__(self, features: int, classes: int, hidden: int, width: int, dropout: float) -> None:
@@ -53,10 +53,12 @@ class CellEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def embed(self, x_BF: torch.Tensor) -> torch.Tensor:
+        """Unit embedding [B, D] of rows of length one."""
         hidden = self.dropout(torch.relu(self.first(x_BF)))
         return nn.functional.normalize(self.second(hidden), dim=-1)
 
     def forward(self, x_BF: torch.Tensor) -> torch.Tensor:
+        """Logits [B, C] of rows of length one."""
         prototype = nn.functional.normalize(self.prototype, dim=-1)
         return self.scale * self.embed(x_BF) @ prototype.T + self.bias
 
@@ -93,7 +95,7 @@ def build_stock(
     targets = tuple(classes) + tuple(sorted(set(labels) - set(classes)))
     target_at = {cl_id: index for index, cl_id in enumerate(targets)}
     index = np.array([target_at[label] for label in labels])
-    # A reference with a broad label has no markers of its own to raise: it may be any of the subtypes.
+    # A broad label has no markers of its own to raise: it may be any of the subtypes.
     lift = np.zeros((len(targets), len(genes)), np.float32)
     silent = np.zeros(lift.shape, bool)
     lift[: len(classes)], silent[: len(classes)] = weights.lift_CF, weights.silent_CF
@@ -110,7 +112,7 @@ def build_stock(
 
 
 def subtree_matrix(classes: Sequence[str], targets: Sequence[str]) -> np.ndarray:
-    """targets x classes: which classes a label allows (itself and everything below it)."""
+    """Mask [targets, classes] of what a label allows: itself and everything below it."""
     ontology = cell_ontology()
     above = [ontology.ancestors(c) | {c} for c in classes]
     return np.array([[t in lineage for lineage in above] for t in targets], bool)
@@ -191,7 +193,7 @@ def _chunks(total: int, size: int) -> list[int]:
 
 
 def panel_masks(references: References, genes: np.ndarray, cells: Sequence[CellSet], seed: int) -> np.ndarray:
-    """Gene selections as real files have them, bool [M, F]: variable genes of each data set, and real panels.
+    """Gene selections as real files have them, bool [M, F]: variable genes, and real panels.
 
     Every class is shown in every selection, so that the selection itself tells nothing.
     """
@@ -245,7 +247,7 @@ def train(
     classes: Sequence[str] | None = None,
     report=lambda line: None,
 ) -> Trained:
-    """A model trained from scratch; the same inputs and seed give the same weights on one machine."""
+    """A model trained from scratch; the same on one machine for the same inputs and seed."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)

@@ -1,4 +1,4 @@
-"""Hold the marker table against the profile library: which markers do the data support?
+"""Hold the marker table against the profile library: which markers the data support.
 
 ``python -m bioseq_recipes.marker_table.check --source DIR --output marker_report.tsv``
 
@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioseq_recipes.default_model.features import UNINFORMATIVE, shared_markers
-from bioseq_recipes.default_model.references import References, read_library
 from cellmodels.knowledge import MarkerRow, marker_rows
 from cellmodels.ontology import cell_ontology
+
+from ..default_model.features import UNINFORMATIVE, shared_markers
+from ..default_model.references import References, read_library
 
 # Shapes: G genes, D data sets (one organ of one study) that hold the type.
 
@@ -57,7 +58,7 @@ class Measured:
 def measure(
     references: References, log_RG: np.ndarray, cl_id: str, organism: str
 ) -> Measured | None:
-    """The type (with its subtypes) against unrelated types of the same data sets; None if unmeasured.
+    """The type (with its subtypes) against unrelated types of its data sets; None if unmeasured.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def _line(start: tuple, gene: str, rank: int, measured: Measured, index: int) ->
 
 
 def _missing(measured: Measured, genes: np.ndarray, known: set[str]) -> list[int]:
-    """Genes that mark the type in every data set, strongest first, and are not in the table's row."""
+    """Genes that mark the type in every data set and are not in its row, strongest first."""
     least_G = np.nan_to_num(measured.specificity_DG, nan=0.0).min(axis=0)
     level_G = measured.level_DG.mean(axis=0)
     fit = np.flatnonzero((least_G >= MISSING) & (level_G >= LEAST_LEVEL))

@@ -1,4 +1,4 @@
-"""Files that cannot be annotated: the promised exit code, at most three lines, nothing left behind."""
+"""Files that cannot be annotated: the promised exit code, three lines, nothing left behind."""
 
 from __future__ import annotations
 
@@ -121,9 +121,7 @@ def test_a_value_that_is_not_finite_where_the_sample_did_not_look(
     unseen = int(np.setdiff1d(np.arange(many.n_obs), spread_rows(many.n_obs))[-1])
     many.X.data[many.X.indptr[unseen]] = np.nan
     many.write_h5ad(tmp_path / "cells.h5ad")
-    assert f"{unseen:,}" in refused(tmp_path / "cells.h5ad", "--no-report").replace(
-        f"{unseen + 1:,}", f"{unseen:,}"
-    )
+    assert f"row {unseen:,}" in refused(tmp_path / "cells.h5ad", "--no-report")
 
 
 def test_scaled_values_only(
@@ -202,8 +200,7 @@ def test_options_that_name_nothing(
 def test_a_clustering_of_single_cells(
     refused: Refusal, saved: Callable[[], Path], cells: ad.AnnData
 ) -> None:
-    many = ad.concat([cells] * 22)
-    many.obs_names_make_unique()
+    many = ad.concat([cells] * 22, index_unique="-", keys=range(22))
     many.obs["id"] = [f"id{i}" for i in range(many.n_obs)]
     many.write_h5ad(path := saved())
     assert "different values" in refused(path, "--cluster-key", "id")
@@ -233,7 +230,7 @@ def test_damaged_model(
         weights.write_bytes(content)
     else:
         table = folder / "classes.tsv"
-        table.write_text("\n".join(table.read_text().splitlines()[:-3]) + "\n")
+        table.write_text("\n".join(table.read_text().splitlines()[:9]) + "\n")
     assert "model" in refused(saved(), "--model", str(folder), code=4)
 
 
@@ -275,7 +272,7 @@ def test_marker_table_with_an_unknown_tissue(refused: Refusal, tmp_path: Path) -
     table = pd.DataFrame({"cluster": ["1"], "markers": ["CD3D, CD3E"], "tissue": ["gobbledygook"]})
     table.to_csv(tmp_path / "m.csv", index=False)
     message = refused(tmp_path / "m.csv")
-    assert "gobbledygook" in message and "m.csv" in message
+    assert "gobbledygook" in message and "column tissue, cluster '1'" in message
 
 
 @pytest.mark.parametrize(
@@ -291,5 +288,5 @@ def test_marker_table_with_an_option_for_cells(
 def test_output_name_of_another_kind(
     refused: Refusal, saved: Callable[[], Path], tmp_path: Path
 ) -> None:
-    assert ".h5ad" in refused(saved(), "-o", str(tmp_path / "out.csv"))
+    assert "out.h5ad" in refused(saved(), "-o", str(tmp_path / "out.csv"), code=2)
     assert ".h5ad" in refused(saved(), "-o", str(tmp_path / "out.zarr"))

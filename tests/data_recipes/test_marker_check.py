@@ -1,4 +1,4 @@
-"""The marker recipe calls a marker supported where the type shows it, contradicted where others do."""
+"""A marker is supported where its type shows it, and contradicted where others show it more."""
 
 from __future__ import annotations
 

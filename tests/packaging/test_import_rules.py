@@ -46,6 +46,7 @@ CELLMODELS = {
     "default": 4,
     "reports": 4,
     "annotate": 5,
+    "calling": 6,
     "soar": 6,
     "pp": 7,
     "tl": 7,

@@ -1,4 +1,4 @@
-"""The embedded model loads whole or says why not, and a cell's numbers do not depend on its batch."""
+"""The embedded model loads whole or says why not; a cell's numbers do not depend on its batch."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from scipy import sparse
 from biosequence.errors import ModelError
 from cellmodels.default import DefaultModel, load_default
 from cellmodels.default.features import fold_onto, shared_names
+from cellmodels.default.model import ROWS
 from cellmodels.ontology import cell_ontology, tissue_ontology
 
 SHIPPED = Path(str(files("cellmodels.default")))
@@ -30,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def cells() -> sparse.csr_matrix:
-    """1,500 sparse rows in feature space: more than one block of the model."""
+    """1,500 sparse rows in feature space: many blocks of the model."""
     rng = np.random.default_rng(0)
     width = len(load_default().genes)
     return sparse.random_array(
@@ -122,7 +123,7 @@ def test_shipped_genes_are_unique_and_weights_are_finite() -> None:
     assert all(np.isfinite(array).all() for array in model.tensors.values())
 
 
-@pytest.mark.parametrize("size", [1, 7, 64, 1000, 1023, 1024, 1025])
+@pytest.mark.parametrize("size", [1, 7, 64, ROWS - 1, ROWS, ROWS + 1, 1000])
 def test_a_cell_has_the_same_bits_whatever_its_batch(cells: sparse.csr_matrix, size: int) -> None:
     model = load_default()
     embedding, components = model.encode(cells)

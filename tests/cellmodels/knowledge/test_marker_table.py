@@ -1,4 +1,4 @@
-"""The marker table names living terms and current genes, covers the organs and separates siblings."""
+"""The marker table names living terms and current genes, covers organs, separates siblings."""
 
 from __future__ import annotations
 

@@ -98,9 +98,10 @@ def test_dot_plot_is_left_out_without_evidence(make_result):
 
 
 def test_gene_names_go_both_ways(make_result):
-    check = make_result(organism="mouse", file_genes=("Ms4a1", "Cd3e", "")).check
+    check = make_result(organism="mouse", file_genes=("Ms4a1", "Cd3e", "Ins1", "Ins2")).check
     names = GeneNames.of(check)
     assert names.printed(["MS4A1", "Cd3e", "LYZ"]) == ["Ms4a1", "Cd3e", "LYZ"]
+    assert names.printed(["Ins1", "Ins2"]) == ["Ins1", "Ins2"]
     assert names.model(["Ms4a1", "CD3E"]) == ["MS4A1", "CD3E"]
 
 

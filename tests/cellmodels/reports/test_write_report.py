@@ -128,7 +128,7 @@ def test_many_clusters_fold_their_tail_and_lose_none(make_result, page_of):
 def test_sixty_types_are_numbered_on_the_map(make_result, page_of):
     types = tuple((f"type {i} " + "long " * 30, f"CL:{i:07d}", ("LYZ",)) for i in range(60))
     page = page_of(make_result(600, 60, types=types))
-    assert "Numbers are those of the table below" in page.text
+    assert "Further numbers are in the table below" in page.text
     assert "35 rarer types" in page.text
 
 

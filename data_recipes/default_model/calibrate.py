@@ -1,0 +1,123 @@
+"""Weights and temperatures of the default model, fitted on studies that it has not seen."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from cellmodels.annotate.default_annotator import DefaultAnnotator
+from cellmodels.annotate.marker_table import marker_scores
+from cellmodels.default import DefaultModel
+from cellmodels.genes import map_genes
+from cellmodels.ontology import cell_ontology
+
+# Shapes: N rows (cells, clusters or lists), C classes.
+
+MARKER_WEIGHTS = (0.0, 5.0, 10.0, 20.0, 30.0)
+LIKENESS_WEIGHTS = (0.0, 15.0, 30.0, 60.0)
+TEMPERATURES = (0.7, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0)
+UNMEASURED = (0.0, -1.0, -2.0)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The three terms of the score for some rows, and which classes are right for each.
+
+    Attributes
+    ----------
+    encoder_NC, markers_NC, likeness_NC
+        Terms of the score, unweighted; likeness is zero for single cells.
+    right_NC
+        Classes at or below the true label.
+    """
+
+    encoder_NC: np.ndarray
+    markers_NC: np.ndarray
+    likeness_NC: np.ndarray
+    right_NC: np.ndarray
+
+
+def right_classes(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Mask [N, C] of the classes that are the label or a subtype of it."""
+    ontology = cell_ontology()
+    above = [ontology.ancestors(c) | {c} for c in classes]
+    rows = {label: np.array([label in terms for terms in above]) for label in set(labels)}
+    return np.array([rows[label] for label in labels])
+
+
+def gather(model: DefaultModel, adata, organism: str) -> tuple[Evidence, Evidence]:
+    """Evidence, of raw counts, for single cells and for the mean cell of each true label."""
+    bound = DefaultAnnotator(model).bind(map_genes(list(adata.var_names), organism=organism))
+    counts = sparse.csr_matrix(adata.X)
+    total = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
+    linear = sparse.diags((1e4 / total).astype(np.float32)) @ counts
+    features = bound.fold(sparse.csr_matrix(linear, dtype=np.float32))
+    np.log1p(features.data, out=features.data)
+    labels = adata.obs["label"].to_numpy()
+    truth = adata.obs["cl_id"].to_numpy()
+    groups = [np.flatnonzero(labels == label) for label in dict.fromkeys(labels)]
+    mean = np.vstack([np.asarray(features[rows].mean(axis=0)) for rows in groups]).astype(np.float32)
+    like = bound._likeness(mean)
+    cells = _evidence(bound, model, features, None, truth)
+    clusters = _evidence(bound, model, sparse.csr_matrix(mean), like, [truth[rows[0]] for rows in groups])
+    return cells, clusters
+
+
+def _evidence(bound, model, features, like, truth) -> Evidence:
+    encoder = model.log_probabilities(model.embed(features))
+    markers = np.asarray(marker_scores(features, bound.weight_FC))
+    likeness = np.zeros_like(encoder) if like is None else like
+    return Evidence(encoder, markers, likeness, right_classes(truth, model.classes))
+
+
+def join(parts: Sequence[Evidence]) -> Evidence:
+    """The rows of all parts that have a right class."""
+    known = [part.right_NC.any(axis=1) for part in parts]
+    fields = ("encoder_NC", "markers_NC", "likeness_NC", "right_NC")
+    return Evidence(
+        *(np.concatenate([getattr(p, f)[k] for p, k in zip(parts, known, strict=True)]) for f in fields)
+    )
+
+
+def loss(
+    evidence: Evidence, markers: float, likeness: float, temperature: float, prior_C: np.ndarray
+) -> tuple[float, float]:
+    """Mean negative log probability of the right classes; share of rows answered rightly."""
+    logits = evidence.encoder_NC + markers * evidence.markers_NC + likeness * evidence.likeness_NC
+    logits = logits / temperature + prior_C
+    logits -= logits.max(axis=1, keepdims=True)
+    p = np.exp(logits)
+    p /= p.sum(axis=1, keepdims=True)
+    right = np.maximum((p * evidence.right_NC).sum(axis=1), 1e-4)
+    best = evidence.right_NC[np.arange(len(p)), p.argmax(axis=1)]
+    return float(-np.log(right).mean()), float(best.mean())
+
+
+def fit(cells: Evidence, clusters: Evidence, measured_C: np.ndarray) -> dict:
+    """Weights, temperatures and the prior of unmeasured classes with the least loss.
+
+    The marker weight is common to cells and clusters: it minimises the sum of their losses.
+    """
+    best = None
+    for markers, unmeasured in itertools.product(MARKER_WEIGHTS, UNMEASURED):
+        prior = np.where(measured_C, 0.0, unmeasured)
+        cell = min((loss(cells, markers, 0.0, t, prior)[0], t) for t in TEMPERATURES)
+        cluster = min(
+            (loss(clusters, markers, w, t, prior)[0], t, w)
+            for w in LIKENESS_WEIGHTS
+            for t in TEMPERATURES
+        )
+        found = (cell[0] + cluster[0], markers, unmeasured, cell, cluster)
+        best = found if best is None or found[0] < best[0] else best
+    _, markers, unmeasured, cell, cluster = best
+    return {
+        "weights": {"markers": markers, "likeness": cluster[2], "unmeasured": unmeasured},
+        "temperature_cell": cell[1],
+        "temperature_cluster": cluster[1],
+        "loss_cell": round(cell[0], 4),
+        "loss_cluster": round(cluster[0], 4),
+    }

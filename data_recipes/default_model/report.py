@@ -1,0 +1,145 @@
+"""The evaluation as files: results.json and the tables of docs/results.md."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cellmodels.annotate import AnnotateOptions
+from cellmodels.annotate.table_reading import MarkerList
+
+from .evaluate import (
+    Row,
+    calibration_error,
+    coverage_curve,
+    evaluate_fold,
+    list_scores,
+    summary,
+    top_lists,
+)
+from .export import plain_tissue
+from .heldout import CONDITIONS, fold_of, read_profiles
+from .references import References
+
+METHODS_ON = "10x"
+
+
+def evaluate_all(
+    source: Path, work: Path, model: Path, references: References, folds: list[Path]
+) -> dict[str, pd.DataFrame | float]:
+    """Every table of the protocol."""
+    rows: list[Row] = []
+    curves = []
+    for fold, folder in enumerate(folds):
+        held = references.obs["dataset"].map(lambda name: fold_of(name, len(folds))) == fold
+        kept = References(
+            references.linear_RG[~held.to_numpy()], references.genes, references.obs[~held].reset_index(drop=True)
+        )
+        common = (source / "profiles", folder, kept, fold, len(folds))
+        for condition in CONDITIONS:
+            found, curve = evaluate_fold(*common, condition)
+            rows += found
+            curves.append(curve.assign(condition=condition.name))
+            print(f"fold {fold}, {condition.name}: {len(found)} rows", flush=True)
+        found, _ = evaluate_fold(*common, CONDITIONS[0], baselines=False, with_tissue=True)
+        rows += found
+    curve = pd.concat(curves)
+    first = [row for row in rows if row.condition == METHODS_ON]
+    return {
+        "rows": pd.DataFrame([asdict(row) for row in rows]),
+        "by_condition": summary(rows, ("organism", "condition", "method")),
+        "by_tissue": summary(first, ("organism", "tissue", "method")),
+        "coverage": coverage_curve(curve[curve["condition"] == METHODS_ON]),
+        "calibration_error": calibration_error(curve),
+        "lists": held_lists(source / "profiles", folds),
+        "development_lists": development_lists(source / "knowledge" / "marker_lists_dev.csv.gz", model),
+    }
+
+
+def held_lists(profiles: Path, folds: list[Path]) -> pd.DataFrame:
+    """Top ten genes of every held-out profile, without and with the tissue."""
+    found = []
+    for fold, folder in enumerate(folds):
+        for organism in ("human", "mouse"):
+            linear, obs, names = read_profiles(profiles, organism)
+            for dataset in obs["dataset"].unique():
+                if fold_of(dataset, len(folds)) != fold:
+                    continue
+                rows = np.flatnonzero((obs["dataset"] == dataset).to_numpy())
+                lists = top_lists(linear[rows], names)
+                place = plain_tissue(obs["tissue"].iloc[rows[0]])
+                for tissue in dict.fromkeys(("", place)):
+                    given = [MarkerList(one.cluster, one.genes, tissue) for one in lists]
+                    options = AnnotateOptions(model=str(folder), organism=organism)
+                    graded = list_scores(given, obs["cl_id"].iloc[rows].tolist(), options)
+                    found.append(
+                        graded.assign(
+                            organism=organism,
+                            dataset=dataset,
+                            setting="tissue given" if tissue else "no tissue",
+                            label=obs["cell_type_orig"].iloc[rows].to_numpy(),
+                        )
+                    )
+    return pd.concat(found)
+
+
+def development_lists(path: Path, model: Path) -> pd.DataFrame:
+    """The 125 lists of the development slice, with the agreement of six other methods as published."""
+    frame = pd.read_csv(path, keep_default_na=False)
+    found = []
+    for dataset, organism in (("HCL", "human"), ("MCA", "mouse")):
+        part = frame[frame["dataset"] == dataset].reset_index(drop=True)
+        lists = [
+            MarkerList(str(i), tuple(gene.strip() for gene in genes.split(",")))
+            for i, genes in enumerate(part["marker"])
+        ]
+        graded = list_scores(lists, part["manual_CLID"], AnnotateOptions(model=str(model), organism=organism))
+        others = part[[column for column in part if column.endswith("_agreement")]]
+        graded = graded.assign(dataset=dataset, manual=part["manual_annotation"])
+        found.append(pd.concat([graded, others.apply(pd.to_numeric, errors="coerce")], axis=1))
+    return pd.concat(found)
+
+
+def write_results(results: dict, folder: Path) -> None:
+    """results.json with every table, and results.md with those that people read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = {
+        name: table.to_dict("records") if isinstance(table, pd.DataFrame) else table
+        for name, table in results.items()
+    }
+    (folder / "results.json").write_text(json.dumps(plain, indent=1) + "\n")
+    (folder / "results.md").write_text(markdown(results))
+
+
+def markdown(results: dict) -> str:
+    """The tables of docs/results.md."""
+    parts = ["## By kind of cell\n", _accuracy(results["by_condition"], ("organism", "condition", "method"))]
+    parts += ["\n## By tissue (10x)\n", _accuracy(results["by_tissue"], ("organism", "tissue", "method"))]
+    parts += ["\n## Coverage and accuracy (10x)\n", results["coverage"].round(3).to_markdown(index=False)]
+    parts += [f"\n\nExpected calibration error: {results['calibration_error']:.3f}\n"]
+    lists = results["lists"].groupby(["organism", "setting"])["score"].agg(["mean", "count"])
+    parts += ["\n## Marker lists\n", lists.round(3).reset_index().to_markdown(index=False)]
+    dev = results["development_lists"]
+    columns = ["score", *(column for column in dev if column.endswith("_agreement"))]
+    parts += ["\n\n", dev.groupby("dataset")[columns].mean().round(3).T.reset_index().to_markdown(index=False)]
+    return "\n".join(parts) + "\n"
+
+
+def _accuracy(table: pd.DataFrame, by: tuple[str, ...]) -> str:
+    shown = table[list(by)].copy()
+    shown["types"] = table["types"]
+    for level in ("exact", "parent", "lineage"):
+        shown[f"{level} (cells)"] = table[level].map("{:.3f}".format)
+        interval = [
+            f"{mean:.3f} [{low:.2f}, {high:.2f}]"
+            for mean, low, high in zip(
+                table[f"{level}_types"], table[f"{level}_low"], table[f"{level}_high"], strict=True
+            )
+        ]
+        shown[f"{level} (types)"] = interval
+    shown["unknown"] = table["unknown"].map("{:.3f}".format)
+    return shown.to_markdown(index=False)
