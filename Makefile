@@ -11,13 +11,14 @@ INSTALL := $(PIP) install -qq --constraint constraints.txt
 SOURCES := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs wheel bench clean
+.PHONY: help demo test lint docs notebooks wheel bench clean
 
 help:
 	@echo "make demo    annotate scanpy's packaged blood cells and compare with the published labels"
 	@echo "make test    the whole test suite"
 	@echo "make lint    ruff check and format"
 	@echo "make docs    the documentation, into docs/_build/html"
+	@echo "make notebooks  run the documentation's notebooks again and store their output"
 	@echo "make wheel   the wheel, into dist/"
 	@echo "make bench   the benchmarks"
 	@echo "make clean   remove what these made"
@@ -61,6 +62,9 @@ lint: $(VENV)/.ready-lint
 docs: $(VENV)/.ready-docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+notebooks: $(VENV)/.ready-docs
+	OMP_NUM_THREADS=1 $(BIN)/python docs/run_notebooks.py
 
 wheel: $(VENV)/.ready-test
 	$(BIN)/python -m build --wheel --outdir dist

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,11 +25,12 @@ SLOTS = 2**20
 GENE_SPREAD = 2.4
 MOLECULES, MOLECULES_SPREAD = 4_500, 0.35
 CHUNK_CELLS = 5_000
+STORED_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """Expression of made-up cell types, as tables to draw genes from.
+    """Expression of made-up cell types.
 
     Attributes
     ----------
@@ -34,32 +38,37 @@ class Profiles:
         Name of each type.
     genes
         Official human symbols.
-    slots
-        Gene numbers int32 [T, SLOTS]; one drawn evenly is a molecule of that type.
+    shares
+        Share of each gene in the molecules of each type, float32 [T, G].
     """
 
     types: tuple[str, ...]
     genes: np.ndarray
-    slots: np.ndarray
+    shares: np.ndarray
+
+    @cached_property
+    def slots(self) -> np.ndarray:
+        """Gene numbers int32 [T, SLOTS]; one drawn evenly is a molecule of that type."""
+        place = (np.arange(SLOTS) + 0.5) / SLOTS
+        drawn = [np.searchsorted(np.cumsum(share, dtype=float), place) for share in self.shares]
+        return np.minimum(np.array(drawn, np.int32), len(self.genes) - 1)
 
 
 def make_profiles(num_types: int, num_genes: int, seed: int = 0) -> Profiles:
-    """Types of the marker table: a common background, each type's programme, its markers raised."""
+    """Types of the marker table: a common background, a programme of their own, raised markers."""
     rng = np.random.default_rng(seed)
     rows = [row for row in marker_rows() if row.organism != "mouse"]
     picked = [rows[i] for i in np.linspace(0, len(rows) - 1, num_types).astype(int)]
     genes = _gene_names(num_genes)
     column = {gene: index for index, gene in enumerate(genes)}
     common = rng.normal(0, GENE_SPREAD, num_genes)
-    slots = np.empty((num_types, SLOTS), np.int32)
+    shares = np.empty((num_types, num_genes), np.float32)
     for index, row in enumerate(picked):
         own = common + rng.normal(0, 1, num_genes) * (rng.random(num_genes) < 0.2)
         raised = [column[gene] for gene in row.positive if gene in column]
         own[raised] = np.maximum(own[raised], np.quantile(common, 0.98))
-        share = np.exp(own) / np.exp(own).sum()
-        edges = np.searchsorted(np.cumsum(share), (np.arange(SLOTS) + 0.5) / SLOTS)
-        slots[index] = np.minimum(edges, num_genes - 1)
-    return Profiles(tuple(row.name for row in picked), genes, slots)
+        shares[index] = np.exp(own) / np.exp(own).sum()
+    return Profiles(tuple(f"{row.name} {i}" for i, row in enumerate(picked)), genes, shares)
 
 
 def _gene_names(count: int) -> np.ndarray:
@@ -85,20 +94,21 @@ def draw_counts(
     return counts
 
 
-def write_cells(path: Path, num_cells: int, profiles: Profiles, seed: int = 1) -> np.ndarray:
-    """Write an .h5ad (or .zarr) of raw counts, chunk by chunk; the type of each cell comes back."""
-    if path.suffix == ".zarr":
-        import zarr
+def write_cells(path: Path, num_cells: int, profiles: Profiles, seed: int = 1) -> None:
+    """Write an .h5ad (or .zarr) of raw counts, chunk by chunk; obs["made_of"] is the truth."""
+    if path.suffix != ".zarr":
+        with h5py.File(path, "w") as root:
+            _fill(root, num_cells, profiles, seed)
+        return
+    import zarr
 
-        root = zarr.open_group(path, mode="w")
-        types = _fill(root, num_cells, profiles, seed)
-        zarr.consolidate_metadata(root.store)
-        return types
-    with h5py.File(path, "w") as root:
-        return _fill(root, num_cells, profiles, seed)
+    with warnings.catch_warnings():
+        # Notices about layouts to come; the readers take all of them.
+        warnings.simplefilter("ignore")
+        _fill(zarr.open_group(path, mode="w"), num_cells, profiles, seed)
 
 
-def _fill(root, num_cells: int, profiles: Profiles, seed: int) -> np.ndarray:
+def _fill(root: Any, num_cells: int, profiles: Profiles, seed: int) -> None:
     rng = np.random.default_rng(seed)
     # Few types are common and many are rare, as in an atlas.
     share = 1 / np.arange(1, len(profiles.types) + 1)
@@ -106,27 +116,26 @@ def _fill(root, num_cells: int, profiles: Profiles, seed: int) -> np.ndarray:
     names = [f"{number:08d}-1" for number in rng.permutation(num_cells)]
     obs = pd.DataFrame({"made_of": pd.Categorical.from_codes(types, profiles.types)}, index=names)
     var = pd.DataFrame(index=pd.Index(profiles.genes.astype(str)))
-    empty = sparse.csr_matrix((0, len(profiles.genes)), dtype=np.float32)
     root.attrs["encoding-type"], root.attrs["encoding-version"] = "anndata", "0.1.0"
-    for place, table in (("obs", obs), ("var", var)):
-        write_elem(root, place, table)
-    write_elem(root, "X", empty)
+    write_elem(root, "obs", obs)
+    write_elem(root, "var", var)
+    write_elem(root, "X", sparse.csr_matrix((0, len(profiles.genes)), dtype=np.float32))
     matrix = root["X"]
     matrix.attrs["shape"] = [num_cells, len(profiles.genes)]
-    pointers = [np.zeros(1, np.int64)]
-    stored = 0
     for name, dtype in (("data", np.float32), ("indices", np.int32)):
-        del matrix[name]
-        growing = {"maxshape": (None,)} if isinstance(root, h5py.Group) else {}
-        matrix.create_dataset(name, shape=(0,), dtype=dtype, chunks=(2**16,), **growing)
+        _replace(matrix, name, 0, dtype)
+    ends = [0]
     for start in range(0, num_cells, CHUNK_CELLS):
         block = draw_counts(profiles, types[start : start + CHUNK_CELLS], rng)
         for name in ("data", "indices"):
-            matrix[name].resize((stored + block.nnz,))
-            matrix[name][stored:] = getattr(block, name)
-        pointers.append(block.indptr[1:].astype(np.int64) + stored)
-        stored += block.nnz
-    del matrix["indptr"]
-    pointers = np.concatenate(pointers)
-    matrix.create_dataset("indptr", shape=pointers.shape, dtype=pointers.dtype)[:] = pointers
-    return types
+            matrix[name].resize((ends[-1] + block.nnz,))
+            matrix[name][ends[-1] :] = getattr(block, name)
+        ends += (block.indptr[1:].astype(np.int64) + ends[-1]).tolist()
+    _replace(matrix, "indptr", len(ends), np.int64)
+    matrix["indptr"][:] = np.array(ends)
+
+
+def _replace(matrix: Any, name: str, length: int, dtype: type) -> None:
+    del matrix[name]
+    growing = {"maxshape": (None,)} if isinstance(matrix, h5py.Group) else {}
+    matrix.create_dataset(name, shape=(length,), dtype=dtype, chunks=(STORED_CHUNK,), **growing)

@@ -158,6 +158,9 @@ def composition(
         ax.legend(bbox_to_anchor=(1.01, 1), loc="upper left", frameon=False, fontsize=8)
         ax.set(xlabel="share of cells", xlim=(0, 1))
     ax.invert_yaxis()
+    # scanpy.set_figure_params turns grids on, which cross the bars.
+    ax.grid(False)
+    ax.tick_params(axis="y", labelsize="small")
     ax.spines[["top", "right"]].set_visible(False)
     return _hand_over(ax, show)
 
@@ -221,11 +224,15 @@ def evidence(
 
 
 def type_colours(types: pd.Series) -> dict[str, str]:
-    """Colour of each cell type, most frequent first and `Unknown` last; those of the report."""
+    """Colour of each cell type, most frequent first and `Unknown` last.
+
+    Up to twelve types have the colours of the report; colours differ up to 102 types.
+    """
     counts = types.astype(str).value_counts()
     order = sorted(counts.index, key=lambda name: (-counts[name], name))
     known = [name for name in order if name != UNKNOWN]
-    palettes = (CATEGORIES, sc.pl.palettes.default_28, sc.pl.palettes.default_102)
+    scanpys = sc.pl.palettes
+    palettes = (CATEGORIES, scanpys.default_20, scanpys.default_28, scanpys.default_102)
     palette = next((p for p in palettes if len(p) >= len(known)), palettes[-1])
     colours = {name: palette[place % len(palette)] for place, name in enumerate(known)}
     return colours | ({UNKNOWN: UNKNOWN_COLOUR} if UNKNOWN in counts else {})

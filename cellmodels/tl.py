@@ -50,7 +50,8 @@ def annotate(
     organism
         ``"human"``, ``"mouse"``, or ``"auto"`` to tell it from the genes.
     candidates
-        The only cell types to choose from: names or Cell Ontology ids, as a list or with commas.
+        The only cell types to choose from: names or Cell Ontology ids, as a list, or as one string
+        with commas where no name holds one.
     cluster_key
         An obs column with your own clusters, which are named as they are.
     cluster
@@ -169,7 +170,8 @@ def embed(
     organism, layer, gene_key, model, batch_size
         As in `annotate`.
     key_added
-        The embedding is ``adata.obsm["X_" + key_added]``, float32 ``[n_obs, D]``, of length 1 each.
+        The embedding is ``adata.obsm["X_" + key_added]``, float32 ``[n_obs, D]``, one unit vector
+        a cell.
     copy
         Change and return a copy instead; of a backed object, a copy in memory.
 
@@ -231,8 +233,9 @@ def annotate_markers(
 
     Returns
     -------
-    One row a cluster: ``cluster``, ``cell_type``, ``ontology_term_id``, ``confidence``,
-    ``runner_up`` and ``evidence``, the genes of the list that are markers of the answer.
+    One row a cluster, with the columns ``cluster``, ``cell_type``, ``ontology_term_id``,
+    ``confidence``, ``runner_up`` and ``evidence`` (genes of the list that are markers of the
+    answer; the reason where there is none).
 
     Raises
     ------

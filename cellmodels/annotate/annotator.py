@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from cellmodels.default.model import DefaultModel
     from cellmodels.genes import GeneMap
 
+# A gene that hardly varies must not turn noise into contrast; log1p(CP10k) units.
+LEAST_SPREAD = 0.1
+MOST = 5.0
+
 # Shapes: B cells, V columns of the file, F feature genes, C classes, K components.
 
 
@@ -34,6 +38,30 @@ class Scores:
     log_p_BC: np.ndarray
     embedding_BD: np.ndarray
     components_BK: np.ndarray
+
+
+@dataclass(frozen=True)
+class Background:
+    """Mean and standard deviation of each feature over the sampled cells of a file, float32 [F]."""
+
+    mean_F: np.ndarray
+    spread_F: np.ndarray
+
+    @classmethod
+    def of(cls, features_SF: sparse.csr_matrix) -> Background:
+        """The background of sampled cells."""
+        mean_F = np.asarray(features_SF.mean(axis=0), dtype=np.float64).ravel()
+        # The data alone: a product of sparse matrices would look for what both have in common.
+        squares_SF = sparse.csr_matrix(
+            (features_SF.data**2, features_SF.indices, features_SF.indptr), shape=features_SF.shape
+        )
+        square_F = np.asarray(squares_SF.mean(axis=0), dtype=np.float64).ravel()
+        spread_F = np.sqrt(np.maximum(square_F - mean_F**2, 0.0))
+        return cls(mean_F.astype(np.float32), spread_F.astype(np.float32))
+
+    def contrast(self, mean_BF: np.ndarray) -> np.ndarray:
+        """How many standard deviations groups of cells lie above the background, [B, F]."""
+        return np.clip((mean_BF - self.mean_F) / (self.spread_F + LEAST_SPREAD), -MOST, MOST)
 
 
 class Annotator(ABC):
@@ -70,7 +98,7 @@ class BoundAnnotator(ABC):
         """Scores of a block of `features`."""
 
     @abstractmethod
-    def pooled(self, mean_BF: np.ndarray) -> np.ndarray:
+    def pooled(self, mean_BF: np.ndarray, background: Background) -> np.ndarray:
         """Uncalibrated log probability [B, C] of groups of cells, from their mean features."""
 
     def similarity(self, mean_BF: np.ndarray) -> np.ndarray:

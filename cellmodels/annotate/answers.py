@@ -36,14 +36,21 @@ class AnswerTree:
     """
 
     def __init__(
-        self, classes: Sequence[str], *, extra: Sequence[str] = (), only: Sequence[str] | None = None
+        self,
+        classes: Sequence[str],
+        *,
+        extra: Sequence[str] = (),
+        only: Sequence[str] | None = None,
     ) -> None:
         ontology = cell_ontology()
         self.classes = tuple(classes)
         if only is None:
             wanted = set(classes) | set(extra)
             for cl_id in classes:
-                wanted |= {ontology.roll_up(cl_id, "lineage"), ontology.roll_up(cl_id, "compartment")}
+                wanted |= {
+                    ontology.roll_up(cl_id, "lineage"),
+                    ontology.roll_up(cl_id, "compartment"),
+                }
             wanted -= {CELL}
         else:
             wanted = set(only)
@@ -51,7 +58,9 @@ class AnswerTree:
         member = {n: [n in lineage for lineage in above] for n in sorted(wanted)}
         nodes = [n for n in member if any(member[n])]
         self.without_class = tuple(n for n in member if not any(member[n]))
-        self.nodes = tuple(sorted(nodes, key=lambda n: (sum(member[n]), n)))
+        # Of nodes above the same classes the most specific comes first, and is the one answered.
+        depth = {n: len(ontology.ancestors(n)) for n in nodes}
+        self.nodes = tuple(sorted(nodes, key=lambda n: (sum(member[n]), -depth[n], n)))
         self.member_CN = np.array([member[n] for n in self.nodes], np.float32).T
         self.breadth_N = self.member_CN.sum(axis=0)
 
@@ -106,15 +115,19 @@ class AnswerTree:
         node, confidence = int(node_1[0]), float(probability_1[0])
         best = int(p_C.argmax())
         if node < 0 or confidence < minimum:
-            second = int(np.argsort(-p_C, kind="stable")[1]) if len(p_C) > 1 else best
-            candidates = f"{self.class_names[best]} ({p_C[best]:.2f}), {self.class_names[second]} ({p_C[second]:.2f})"
-            limit = f"--min-confidence {minimum:g}" if node >= 0 else "one half"
+            nearest = np.argsort(-p_C, kind="stable")[:2]
+            candidates = ", ".join(f"{self.class_names[c]} ({p_C[c]:.2f})" for c in nearest)
+            limit = f"--min-confidence {minimum:g}" if node >= 0 else f"{threshold:g}"
             reason = f"low margin: no answer reaches {limit}; nearest: {candidates}"
             return Call(UNKNOWN, "", confidence, self.class_names[best], float(p_C[best]), reason)
         below_C = self.member_CN[:, node] > 0
         outside_C = np.where(below_C, 0.0, p_C)
         other = int(outside_C.argmax())
-        runner_up = (self.class_names[other], float(outside_C[other])) if outside_C[other] > 0 else ("", 0.0)
+        runner_up = (
+            (self.class_names[other], float(outside_C[other]))
+            if outside_C[other] > 0
+            else ("", 0.0)
+        )
         reason = ""
         if below_C.sum() > 1 and self.nodes[node] != self.classes[best]:
             inside = np.argsort(np.where(below_C, -p_C, 0.0), kind="stable")[:2]

@@ -75,7 +75,9 @@ def tissue_prior(
     if match is None:
         near = ", ".join(ontology.suggest(wanted))
         msg = f"There is no tissue {wanted!r}."
-        raise UsageError(msg, where="--tissue", fix=f"Did you mean: {near}?" if near else "Use an organ name.")
+        raise UsageError(
+            msg, where="--tissue", fix=f"Did you mean: {near}?" if near else "Use an organ name."
+        )
     ids = {name: _tissue_id(name) for names in tissues for name in names}
     fits = {
         name: name == "any" or (found is not None and ontology.related(found, match.id))

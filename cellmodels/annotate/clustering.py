@@ -107,7 +107,9 @@ def _smallest(distance_BS: np.ndarray, count: int) -> np.ndarray:
 
 def centres(components_SK: np.ndarray, cluster_S: np.ndarray) -> np.ndarray:
     """Mean components of each cluster."""
-    return np.array([components_SK[cluster_S == c].mean(axis=0) for c in range(cluster_S.max() + 1)])
+    return np.array(
+        [components_SK[cluster_S == c].mean(axis=0) for c in range(cluster_S.max() + 1)]
+    )
 
 
 def _shared_neighbour_graph(near_SN: np.ndarray) -> igraph.Graph:
@@ -117,8 +119,11 @@ def _shared_neighbour_graph(near_SN: np.ndarray) -> igraph.Graph:
     n, k = near_SN.shape
     ends = np.arange(0, n * k + 1, k)
     knn = sparse.csr_matrix((np.ones(n * k, np.float32), near_SN.ravel(), ends), shape=(n, n))
-    shared = (knn @ knn.T).multiply((knn + knn.T) > 0).tocoo()
-    upper = shared.row < shared.col
-    weight = shared.data[upper] / (2 * k - shared.data[upper])
-    edges = np.column_stack([shared.row[upper], shared.col[upper]])
+    knn.sort_indices()
+    one, other = np.repeat(np.arange(n), k), near_SN.ravel()
+    pairs = np.unique(np.minimum(one, other) * n + np.maximum(one, other))
+    low, high = np.divmod(pairs[pairs // n != pairs % n], n)
+    shared = np.asarray(knn[low].multiply(knn[high]).sum(axis=1)).ravel()
+    weight = (shared / (2 * k - shared)).tolist()
+    edges = np.column_stack([low, high])
     return igraph.Graph(n=n, edges=edges, edge_attrs={"weight": weight})

@@ -11,6 +11,7 @@ from scipy import sparse
 from biosequence.errors import InputError
 from cellmodels.stream import CellSource
 
+from .annotator import Background
 from .calibration import probabilities
 from .clustering import SKETCH, centres, nearest, over_cluster, sketch_order
 from .evidence import evidence, shown_names
@@ -42,14 +43,19 @@ def existing_clusters(source: CellSource, key: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If there is no such column, or every cell would be its own cluster.
+        If there is no such column, it is empty, or every cell would be its own cluster.
     """
     if key not in source.obs.columns:
         near = ", ".join(map(str, source.obs.columns[:8])) or "none"
         msg = f"There is no obs column {key!r}."
         raise InputError(msg, where=source.name, fix=f"Give one of: {near} (--cluster-key).")
     column = source.obs[key]
-    names = column.astype(object).where(column.notna(), NOT_CLUSTERED).map(_text).to_numpy(dtype=object)
+    if column.isna().all():
+        msg = f"Column {key!r} has no value for any cell."
+        raise InputError(msg, where=source.name, fix="Give another column (--cluster-key).")
+    names = (
+        column.astype(object).where(column.notna(), NOT_CLUSTERED).map(_text).to_numpy(dtype=object)
+    )
     found = len(set(names))
     if found > 1 and found > max(1000, source.n_obs // 2):
         msg = f"Column {key!r} has {found} different values in {source.n_obs} cells."
@@ -102,12 +108,13 @@ def answer_clusters(
         return []
     groups = _grouped(clusters)
     where = {gene: column for column, gene in enumerate(genes)}
-    total_F = np.asarray(cells.sketch_features.sum(axis=0)).ravel()
+    background = Background.of(cells.sketch_features)
+    total_F = background.mean_F * cells.sketch_features.shape[0]
     nodes = np.array([*job.tree.nodes, ""], dtype=object)
     answers = []
     for start in range(0, len(groups), AT_ONCE):
         batch = groups[start : start + AT_ONCE]
-        profiles = _profiles(cells, job, [group.sampled for group in batch])
+        profiles = _profiles(cells, job, background, [group.sampled for group in batch])
         for group, profile in zip(batch, profiles, strict=True):
             if not len(group.sampled) or not cells.judged_B[group.rows].any():
                 answers.append(_unjudged(group.name, len(group.rows)))
@@ -163,9 +170,11 @@ class _Profile:
     similarity: float
 
 
-def _profiles(cells: Collected, job: Job, sampled: list[np.ndarray]) -> list[_Profile]:
+def _profiles(
+    cells: Collected, job: Job, background: Background, sampled: list[np.ndarray]
+) -> list[_Profile]:
     sizes = np.array([len(members) for members in sampled])
-    weights = np.repeat(1 / np.maximum(sizes, 1), sizes)
+    weights = np.repeat((1 / np.maximum(sizes, 1)).astype(np.float32), sizes)
     indptr = np.concatenate([[0], np.cumsum(sizes)])
     mean_KS = sparse.csr_matrix(
         (weights, np.concatenate(sampled), indptr), shape=(len(sizes), len(cells.sketch_rows))
@@ -175,10 +184,12 @@ def _profiles(cells: Collected, job: Job, sampled: list[np.ndarray]) -> list[_Pr
         (np.ones(features_SF.nnz, np.float32), features_SF.indices, features_SF.indptr),
         shape=features_SF.shape,
     )
-    mean_KF = (mean_KS @ features_SF).toarray().astype(np.float32)
+    mean_KF = (mean_KS @ features_SF).toarray()
     share_KF = (mean_KS @ seen_SF).toarray()
     p_KC = probabilities(
-        job.annotator.pooled(mean_KF), job.calibration.temperature_cluster, job.log_prior_C
+        job.annotator.pooled(mean_KF, background),
+        job.calibration.temperature_cluster,
+        job.log_prior_C,
     )
     p_KC = (mean_KS @ cells.sketch_p.astype(np.float32) + p_KC) / 2
     similarity_K = job.annotator.similarity(mean_KF)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from scipy import sparse
 
-from cellmodels.default.features import Fold, shared_names
+from cellmodels.default.features import Fold
 from cellmodels.default.model import DefaultModel
-from cellmodels.genes import GeneMap
+from cellmodels.genes import GeneMap, shared_names
 
-from .annotator import Annotator, BoundAnnotator, Scores
-from .likeness import Likeness
+from .annotator import Annotator, Background, BoundAnnotator, Scores
 from .marker_table import MarkerTable, marker_scores
 
 # Shapes: B cells, V columns of the file, F feature genes, C classes.
@@ -31,6 +28,7 @@ class DefaultAnnotator(Annotator):
         self.genes = model.genes
 
     def bind(self, genes: GeneMap) -> BoundDefault:
+        """The annotator for these columns."""
         fold = Fold(shared_names(genes.symbols, genes.organism), self.genes)
         return BoundDefault(self.model, MarkerTable(self.classes, self.genes), fold)
 
@@ -38,9 +36,9 @@ class DefaultAnnotator(Annotator):
 class BoundDefault(BoundAnnotator):
     """The default model for the columns of one file.
 
-    A cell's score is the encoder's log probability plus the weighted marker score; a cluster's adds
-    the rank correlation with the references, which is too noisy for single cells and the most robust
-    of the three for means.
+    A cell's score is the encoder's log probability plus the weighted marker score. A cluster's adds
+    the contrast: the same markers over how far the cluster stands out from the other cells of the
+    file, which no reference knows.
     """
 
     def __init__(self, model: DefaultModel, table: MarkerTable, fold: Fold) -> None:
@@ -49,15 +47,14 @@ class BoundDefault(BoundAnnotator):
         self.weights = model.config["weights"]
 
     def score(self, features_BF: sparse.csr_matrix) -> Scores:
+        """Scores of single cells: encoder and marker table."""
         embedding_BD, components_BK = self.model.encode(features_BF)
         log_p_BC = self.model.log_probabilities(embedding_BD)
         log_p_BC += self.weights["markers"] * marker_scores(features_BF, self.weight_FC)
         return Scores(log_p_BC, embedding_BD, components_BK)
 
-    def pooled(self, mean_BF: np.ndarray) -> np.ndarray:
+    def pooled(self, mean_BF: np.ndarray, background: Background) -> np.ndarray:
+        """Scores of mean profiles, contrast included."""
         log_p_BC = self.score(sparse.csr_matrix(mean_BF, dtype=np.float32)).log_p_BC
-        return log_p_BC + self.weights["likeness"] * self._likeness(mean_BF)
-
-    @cached_property
-    def _likeness(self) -> Likeness:
-        return Likeness(self.model.reference_log_RF, self.model.support_RC, self.fold.present_F)
+        contrast_BC = background.contrast(mean_BF) @ self.weight_FC
+        return log_p_BC + self.weights["contrast"] * contrast_BC

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cellmodels.default.features import shared_names
+from cellmodels.genes import shared_names
 from cellmodels.knowledge import marker_rows
 from cellmodels.ontology import cell_ontology
 
@@ -20,7 +20,7 @@ SILENT_SHARE = 0.03
 
 @lru_cache(maxsize=2)
 def markers_of(organism: str) -> dict[str, tuple[str, ...]]:
-    """Marker genes of each type in shared-space names, best first; the organism's own rows first."""
+    """Marker genes of each type in shared-space names, best first; the organism's rows first."""
     found: dict[str, list[str]] = {}
     for own in (True, False):
         for row in marker_rows():
@@ -68,7 +68,9 @@ def evidence(
         return (), ()
     share = share_F[columns]
     contrast = mean_F[columns] - outside_F[columns]
-    shown = [i for i in range(len(wanted)) if share[i] >= LEAST_SHARE and contrast[i] >= LEAST_CONTRAST]
+    shown = [
+        i for i in range(len(wanted)) if share[i] >= LEAST_SHARE and contrast[i] >= LEAST_CONTRAST
+    ]
     # The table's order counts as much as the data: a weakly shown top marker beats a late one.
     shown.sort(key=lambda i: -(contrast[i] / (1 + 0.15 * i)))
     missing = [wanted[i] for i in range(min(6, len(wanted))) if share[i] < SILENT_SHARE]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from cellmodels.default.features import Fold, shared_names
+from cellmodels.default.features import Fold
 from cellmodels.default.model import DefaultModel
-from cellmodels.genes import GeneMap
+from cellmodels.genes import GeneMap, shared_names
 
-from .annotator import Annotator, BoundAnnotator, Scores
+from .annotator import Annotator, Background, BoundAnnotator, Scores
 from .calibration import Calibration
 from .marker_table import MarkerTable, marker_scores
 
@@ -17,6 +17,7 @@ from .marker_table import MarkerTable, marker_scores
 
 # log-odds for a score of one: fitted once on held-out profiles (docs/protocol.md).
 SHARPNESS = 30.0
+CONTRAST = 2.0
 
 
 class MarkerAnnotator(Annotator):
@@ -37,6 +38,7 @@ class MarkerAnnotator(Annotator):
         return Calibration.from_config({"calibration": model.config["calibration_markers"]})
 
     def bind(self, genes: GeneMap) -> BoundMarkers:
+        """The annotator for these columns."""
         fold = Fold(shared_names(genes.symbols, genes.organism), self.genes)
         return BoundMarkers(self.model, MarkerTable(self.classes, self.genes), fold)
 
@@ -49,10 +51,13 @@ class BoundMarkers(BoundAnnotator):
         self.weight_FC = sparse.csr_matrix(table.for_genes(fold.present_F))
 
     def score(self, features_BF: sparse.csr_matrix) -> Scores:
+        """Scores of single cells by the marker table."""
         return Scores(self._log_p(features_BF), *self.model.encode(features_BF))
 
-    def pooled(self, mean_BF: np.ndarray) -> np.ndarray:
-        return self._log_p(sparse.csr_matrix(mean_BF, dtype=np.float32))
+    def pooled(self, mean_BF: np.ndarray, background: Background) -> np.ndarray:
+        """Scores of mean profiles by the marker table, contrast included."""
+        log_p_BC = self._log_p(sparse.csr_matrix(mean_BF, dtype=np.float32))
+        return log_p_BC + CONTRAST * (background.contrast(mean_BF) @ self.weight_FC)
 
     def _log_p(self, features_BF: sparse.csr_matrix) -> np.ndarray:
         logits = SHARPNESS * marker_scores(features_BF, self.weight_FC)

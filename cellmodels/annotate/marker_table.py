@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from cellmodels.default.features import shared_names
+from cellmodels.genes import shared_names
 from cellmodels.knowledge import marker_rows
 from cellmodels.ontology import cell_ontology
 

@@ -22,8 +22,8 @@ def name_cells(
     """cell_type, ontology_term_id, confidence and per_cell of every cell.
 
     Cells take the answer of their cluster. In a mixed cluster, and where cells were not clustered,
-    each keeps its own; an unknown cluster leaves its cells Unknown. A cell of too few genes is Unknown
-    wherever it lies.
+    each keeps its own; an unknown cluster leaves its cells Unknown. A cell of too few genes is
+    Unknown wherever it lies.
     """
     names = np.array([*tree.names, UNKNOWN], dtype=object)
     ids = np.array([*tree.nodes, ""], dtype=object)

@@ -43,7 +43,7 @@ class AnnotateOptions:
     Raises
     ------
     UsageError
-        On making, for a number out of its range.
+        On making, for a number out of its range or a name that files cannot hold.
     """
 
     output: Path | None = None
@@ -72,8 +72,14 @@ class AnnotateOptions:
         if not 0 <= self.min_confidence <= 1:
             msg = f"--min-confidence is a probability, not {self.min_confidence}."
             raise UsageError(msg, where="--min-confidence", fix="Give a number from 0 to 1.")
+        if "/" in self.key_added:
+            msg = f"The name {self.key_added!r} holds a slash, which files take for a folder."
+            fix = f"Use {self.key_added.replace('/', '_')!r}."
+            raise UsageError(msg, where="key_added", fix=fix)
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON can hold them."""
         plain = asdict(self)
-        return {key: str(value) if isinstance(value, Path) else value for key, value in plain.items()}
+        return {
+            key: str(value) if isinstance(value, Path) else value for key, value in plain.items()
+        }

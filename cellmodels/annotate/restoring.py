@@ -11,7 +11,8 @@ from scipy import sparse
 
 from biosequence.errors import InputError
 from biosequence.provenance import RunRecord
-from cellmodels.default.features import fold_onto, shared_names
+from cellmodels.default.features import fold_onto
+from cellmodels.genes import shared_names
 from cellmodels.inputs import InputCheck, check_input, to_cp10k
 from cellmodels.stream import CellSource
 

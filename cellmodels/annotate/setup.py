@@ -32,7 +32,12 @@ def load_annotator(options: AnnotateOptions) -> tuple[Annotator, Calibration]:
     ModelError
         If `--model` cannot be read.
     """
+    from biosequence.device import resolve_device
     from cellmodels.default import DefaultModel, load_default
+
+    # These methods are numpy on the CPU; a device that is not there is refused all the same.
+    if options.device != "auto":
+        resolve_device(options.device)
 
     if options.method not in READY:
         msg = f"This version has no method {options.method!r}."
@@ -40,7 +45,9 @@ def load_annotator(options: AnnotateOptions) -> tuple[Annotator, Calibration]:
     if options.model:
         if not Path(options.model).is_dir():
             msg = f"There is no model folder {options.model!r}."
-            raise ModelError(msg, where="--model", fix="Give a folder that a default-model recipe wrote.")
+            raise ModelError(
+                msg, where="--model", fix="Give a folder that a default-model recipe wrote."
+            )
         model = DefaultModel.load(Path(options.model))
     else:
         model = load_default()
@@ -93,6 +100,8 @@ def _candidates(options: AnnotateOptions) -> tuple[str, ...] | None:
         if match is None:
             near = ", ".join(ontology.suggest(text))
             msg = f"No cell type is called {text!r}."
-            raise UsageError(msg, where="--candidates", fix=f"Did you mean: {near}?" if near else "Use CL names.")
+            raise UsageError(
+                msg, where="--candidates", fix=f"Did you mean: {near}?" if near else "Use CL names."
+            )
         found.append(match.id)
     return tuple(dict.fromkeys(found))

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from biosequence.errors import InputError, UsageError
-from cellmodels.default.features import shared_names
-from cellmodels.genes import map_genes
+from cellmodels.genes import map_genes, shared_names
 
 from .annotator import Annotator
 from .answers import AnswerTree
@@ -53,7 +52,9 @@ def annotate_table(path: Path, options: AnnotateOptions) -> AnnotationSummary:
     write_table(output, frame)
     counts = Counter(frame["cell_type"])
     n_genes = len({gene for one in lists for gene in one.genes})
-    reason = f"A marker table: {len(lists)} clusters, {n_mapped} of {n_genes} genes known ({organism})."
+    reason = (
+        f"A marker table: {len(lists)} clusters, {n_mapped} of {n_genes} genes known ({organism})."
+    )
     return AnnotationSummary(
         input=str(path),
         output=output,
@@ -147,7 +148,9 @@ def list_vector(names: Sequence[str], genes: np.ndarray) -> np.ndarray:
 def list_scores(x_LF: np.ndarray, annotator: Annotator) -> np.ndarray:
     """Uncalibrated class scores [L, C] of ranked lists: encoder and marker table together."""
     table = MarkerTable(annotator.classes, annotator.genes).weight_CF
-    return annotator.model.log_probabilities(annotator.model.embed(x_LF)) + TABLE_WEIGHT * (x_LF @ table.T)
+    return annotator.model.log_probabilities(annotator.model.embed(x_LF)) + TABLE_WEIGHT * (
+        x_LF @ table.T
+    )
 
 
 def _call(

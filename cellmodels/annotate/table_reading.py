@@ -66,7 +66,9 @@ def marker_lists(frame: pd.DataFrame, where: str) -> list[MarkerList]:
     gene, markers = _first(named, GENE), _first(named, MARKERS)
     if cluster is None or (gene is None and markers is None):
         msg = f"The table has the columns {', '.join(map(str, frame.columns[:8]))}."
-        fix = "It needs columns cluster and gene (one gene a line), or cluster and markers (a list)."
+        fix = (
+            "It needs columns cluster and gene (one gene a line), or cluster and markers (a list)."
+        )
         raise InputError(msg, where=where, fix=fix)
     frame = frame[frame[cluster].notna()]
     if markers is not None and gene is None:
@@ -89,7 +91,9 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=[""])
     except UNREADABLE as error:
         msg = f"The marker table cannot be read: {' '.join(str(error).split())}."
-        raise InputError(msg, where=str(path), fix="Save it as comma- or tab-separated text.") from error
+        raise InputError(
+            msg, where=str(path), fix="Save it as comma- or tab-separated text."
+        ) from error
 
 
 def _first(named: dict[str, str], wanted: tuple[str, ...]) -> str | None:

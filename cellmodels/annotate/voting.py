@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,26 +13,10 @@ from .answers import AnswerTree
 from .calibration import Calibration
 from .result import UNKNOWN, Call, ClusterAnswer
 
-# Shapes: B cells, C classes.
+# Shapes: C classes.
 
 SMALL = 5
 MINIMUM_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class ClusterScores:
-    """Sums over the cells of each cluster, gathered block by block.
-
-    Attributes
-    ----------
-    n_cells
-        Cells [K].
-    sum_p_KC
-        Sum of the calibrated per-cell probabilities.
-    """
-
-    n_cells: np.ndarray
-    sum_p_KC: np.ndarray
 
 
 def vote(
@@ -66,7 +49,9 @@ def vote(
     )
     agreement = 0.0
     if call.known:
-        agreeing = sum(count for cl_id, count in votes.items() if cl_id and _same_branch(cl_id, call.cl_id))
+        agreeing = sum(
+            count for cl_id, count in votes.items() if cl_id and _same_branch(cl_id, call.cl_id)
+        )
         agreement = agreeing / len(per_cell)
     status = _status(call, agreement, len(per_cell))
     return ClusterAnswer(name, len(per_cell), call, status, agreement, votes=shares)

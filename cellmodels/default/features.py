@@ -1,27 +1,9 @@
-"""One gene space for human and mouse: human symbols, and mouse ones without a human ortholog."""
+"""The columns of a file brought to the genes of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from scipy import sparse
-
-from cellmodels.genes import orthologs
-
-
-def shared_names(symbols: Iterable[str], organism: str) -> np.ndarray:
-    """Shared-space name of each official symbol; "" stays "".
-
-    Examples
-    --------
-    >>> list(shared_names(["Cd3e", "Ly6g"], "mouse"))
-    ['CD3E', 'Ly6g']
-    """
-    if organism == "human":
-        return np.array(list(symbols), dtype=object)
-    human = orthologs("mouse", "human")
-    return np.array([human.get(s, (s,))[0] if s else "" for s in symbols], dtype=object)
 
 
 class Fold:

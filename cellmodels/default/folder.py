@@ -29,8 +29,6 @@ class ModelFiles:
         Lines of genes.txt.
     classes
         Rows of classes.tsv without its header: cl_id, name, tissues, kind.
-    reference_ids
-        First column of references.tsv.
     sha256
         Hash of model.safetensors.
     """
@@ -39,7 +37,6 @@ class ModelFiles:
     config: dict[str, Any]
     genes: list[str]
     classes: list[list[str]]
-    reference_ids: tuple[str, ...]
     sha256: str
 
 
@@ -57,7 +54,6 @@ def read_folder(folder: Path) -> ModelFiles:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         classes = _table(folder / "classes.tsv")
         genes = (folder / "genes.txt").read_text(encoding="utf-8").split()
-        references = _table(folder / "references.tsv")
     except (OSError, ValueError) as error:
         msg = f"The model cannot be read: {error}."
         fix = "Give a folder that a default-model recipe wrote."
@@ -71,25 +67,24 @@ def read_folder(folder: Path) -> ModelFiles:
     except SafetensorError as error:
         raise _unfit(f"model.safetensors is damaged: {error}.", folder) from error
     tensors = {name: array.astype(np.float32) for name, array in stored.items()}
-    files = ModelFiles(tensors, config, genes, classes, tuple(row[0] for row in references), sha256)
+    files = ModelFiles(tensors, config, genes, classes, sha256)
     _hold_together(files, folder)
     return files
 
 
 def _table(path: Path) -> list[list[str]]:
-    header, *rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
-    if any(len(row) != len(header) for row in rows):
-        msg = f"{path.name} has lines with too few columns"
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        msg = f"{path.name} is cut or has lines of other columns"
         raise ValueError(msg)
-    return rows
+    return rows[1:]
 
 
 def _hold_together(files: ModelFiles, folder: Path) -> None:
-    """The weights have a column for each gene and a row for each class and each reference."""
+    """The weights have a column for each gene and a row for each class."""
     counts = {
         "genes.txt": ("first.weight", 1, len(files.genes)),
         "classes.tsv": ("bias", 0, sum(row[-1] == "class" for row in files.classes)),
-        "references.tsv": ("reference.log", 0, len(files.reference_ids)),
     }
     for name, (tensor, axis, count) in counts.items():
         if tensor not in files.tensors:

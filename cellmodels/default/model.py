@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from cellmodels.ontology import cell_ontology
-
 from .folder import read_folder
 
 # Shapes: B cells, F feature genes, H hidden units, D embedding width, C classes, K components.
@@ -21,8 +19,6 @@ from .folder import read_folder
 # BLAS may pick another kernel for another number of rows, and the last bits then differ: rows are
 # always multiplied in blocks of this size, so that a cell's numbers do not depend on its batch.
 ROWS = 1024
-# Reference profiles are stored in steps of 1/25 of a log unit, one byte each.
-LOG_STEPS = 25.0
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,6 @@ class DefaultModel:
         Tissue names of each class; ("any",) where it lives everywhere.
     answers
         Broad types that may be answered besides the classes.
-    reference_ids
-        Cell Ontology id of each of the R reference profiles.
     tensors
         The arrays of model.safetensors.
     config
@@ -53,7 +47,6 @@ class DefaultModel:
     classes: tuple[str, ...]
     tissues: tuple[tuple[str, ...], ...]
     answers: tuple[str, ...]
-    reference_ids: tuple[str, ...]
     tensors: dict[str, np.ndarray]
     config: dict[str, Any]
     sha256: str
@@ -74,33 +67,10 @@ class DefaultModel:
             tuple(row[0] for row in cells),
             tuple(tuple(row[2].split(",")) for row in cells),
             tuple(row[0] for row in found.classes if row[3] != "class"),
-            found.reference_ids,
             found.tensors,
             found.config,
             found.sha256,
         )
-
-    @cached_property
-    def reference_log_RF(self) -> np.ndarray:
-        """log1p(CP10k) of the reference profiles, float32 [R, F]."""
-        return self.tensors["reference.log"] / LOG_STEPS
-
-    @cached_property
-    def support_RC(self) -> np.ndarray:
-        """Mask [R, C] of references that speak for a class: its own, broader, else the nearest."""
-        ontology = cell_ontology()
-        labels = np.array(self.reference_ids, dtype=object)
-        support = np.zeros((len(labels), len(self.classes)), bool)
-        for column, cl_id in enumerate(self.classes):
-            support[:, column] = np.isin(labels, [cl_id, *ontology.ancestors(cl_id)])
-            if not support[:, column].any():
-                above = sorted(ontology.ancestors(cl_id), key=lambda a: -len(ontology.ancestors(a)))
-                for term in above:
-                    members = np.array([ontology.is_a(label, term) for label in labels])
-                    if members.any():
-                        support[:, column] = members
-                        break
-        return support
 
     @cached_property
     def _first_FJ(self) -> np.ndarray:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .homology import orthologs
+    from .homology import orthologs, shared_names
     from .mapping import GeneMap, map_genes
     from .tables import ORGANISMS, GeneTable, gene_table, is_symbol, official_symbol
 
@@ -19,6 +19,7 @@ _HOMES = {
     "map_genes": "mapping",
     "official_symbol": "tables",
     "orthologs": "homology",
+    "shared_names": "homology",
 }
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "map_genes",
     "official_symbol",
     "orthologs",
+    "shared_names",
 ]
 
 

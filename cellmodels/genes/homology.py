@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import cache
+
+import numpy as np
 
 from biosequence.errors import UsageError
 
@@ -42,3 +45,19 @@ def orthologs(organism_from: str, organism_to: str) -> dict[str, tuple[str, ...]
         ours: tuple(sorted(theirs, key=lambda name: name.upper() != ours.upper()))
         for ours, theirs in found.items()
     }
+
+
+def shared_names(symbols: Iterable[str], organism: str) -> np.ndarray:
+    """Name of each official symbol in the gene space of both organisms; "" stays "".
+
+    It holds human symbols, and mouse symbols that have no human ortholog.
+
+    Examples
+    --------
+    >>> list(shared_names(["Cd3e", "Ly6g"], "mouse"))
+    ['CD3E', 'Ly6g']
+    """
+    if organism == "human":
+        return np.array(list(symbols), dtype=object)
+    human = orthologs("mouse", "human")
+    return np.array([human.get(s, (s,))[0] if s else "" for s in symbols], dtype=object)

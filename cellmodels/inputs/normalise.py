@@ -86,7 +86,9 @@ def check_block(block: sp.csr_matrix, *, first_row: int = 0, where: str = "") ->
     bad = ~finite if not finite.all() else block.data < 0
     kind = "NaN or infinite" if not finite.all() else "negative"
     row = first_row + int(np.searchsorted(block.indptr, np.flatnonzero(bad)[0], side="right")) - 1
-    msg = f"{int(bad.sum()):,} values are {kind}, the first in cell {row + 1:,}."
+    count = int(bad.sum())
+    counted = "A value is" if count == 1 else f"{count:,} values are"
+    msg = f"{counted} {kind}, the first in cell {row + 1:,}."
     raise InputError(msg, where=where, fix=NONFINITE_FIX if kind != "negative" else SCALED_FIX)
 
 

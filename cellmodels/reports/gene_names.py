@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cellmodels.default.features import shared_names
+from cellmodels.genes import shared_names
 
 if TYPE_CHECKING:
     from cellmodels.inputs import InputCheck

@@ -1,4 +1,4 @@
-"""`python -m bioseq_recipes.default_model`: train, calibrate, evaluate and write the default model."""
+"""`python -m bioseq_recipes.default_model`: train, calibrate, evaluate and write a model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=Path, required=True, help="folder with profiles/ and sc/")
     parser.add_argument("--output", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--work", type=Path, required=True, help="folder for fold models and results")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder for fold models and results"
+    )
     parser.add_argument("--pools", type=int, default=TrainConfig().pools)
     options = parser.parse_args(arguments)
     references = read_library(options.source / "profiles")
@@ -84,14 +86,20 @@ def calibrate(profiles: Path, models: list[Path], measured_C: np.ndarray) -> dic
 def model_config(fitted: dict, config: TrainConfig) -> dict:
     """config.json of a model with fitted weights and temperatures."""
     temperatures = {
-        name: fitted[name] for name in ("temperature_cell", "temperature_cluster", "temperature_list")
+        name: fitted[name]
+        for name in ("temperature_cell", "temperature_cluster", "temperature_list")
     }
     return {
         "version": "1",
         "weights": fitted["weights"],
         "calibration": CHOSEN | temperatures,
         "calibration_markers": CHOSEN | {"temperature_cell": 1.0, "temperature_cluster": 1.0},
-        "training": {"pools": config.pools, "epochs": config.epochs, "pool": config.pool, "seed": config.seed},
+        "training": {
+            "pools": config.pools,
+            "epochs": config.epochs,
+            "pool": config.pool,
+            "seed": config.seed,
+        },
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from cellmodels.annotate.annotator import Background
 from cellmodels.annotate.default_annotator import DefaultAnnotator
 from cellmodels.annotate.marker_table import marker_scores
 from cellmodels.default import DefaultModel
@@ -17,10 +18,9 @@ from cellmodels.ontology import cell_ontology
 
 # Shapes: N rows (cells, clusters or lists), C classes.
 
-MARKER_WEIGHTS = (0.0, 5.0, 10.0, 20.0, 30.0)
-LIKENESS_WEIGHTS = (0.0, 15.0, 30.0, 60.0)
+MARKER_WEIGHTS = (0.0, 10.0, 20.0, 30.0, 45.0)
+CONTRAST_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
 TEMPERATURES = (0.7, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0)
-UNMEASURED = (0.0, -1.0, -2.0)
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Evidence:
 
     Attributes
     ----------
-    encoder_NC, markers_NC, likeness_NC
-        Terms of the score, unweighted; likeness is zero for single cells.
+    encoder_NC, markers_NC, contrast_NC
+        Terms of the score, unweighted; contrast is zero for single cells.
     right_NC
         Classes at or below the true label.
     """
 
     encoder_NC: np.ndarray
     markers_NC: np.ndarray
-    likeness_NC: np.ndarray
+    contrast_NC: np.ndarray
     right_NC: np.ndarray
 
 
@@ -60,35 +60,42 @@ def gather(model: DefaultModel, adata, organism: str) -> tuple[Evidence, Evidenc
     labels = adata.obs["label"].to_numpy()
     truth = adata.obs["cl_id"].to_numpy()
     groups = [np.flatnonzero(labels == label) for label in dict.fromkeys(labels)]
-    mean = np.vstack([np.asarray(features[rows].mean(axis=0)) for rows in groups]).astype(np.float32)
-    like = bound._likeness(mean)
+    mean = np.vstack([np.asarray(features[rows].mean(axis=0)) for rows in groups]).astype(
+        np.float32
+    )
+    contrast = np.asarray(Background.of(features).contrast(mean) @ bound.weight_FC)
     cells = _evidence(bound, model, features, None, truth)
-    clusters = _evidence(bound, model, sparse.csr_matrix(mean), like, [truth[rows[0]] for rows in groups])
+    clusters = _evidence(
+        bound, model, sparse.csr_matrix(mean), contrast, [truth[rows[0]] for rows in groups]
+    )
     return cells, clusters
 
 
-def _evidence(bound, model, features, like, truth) -> Evidence:
+def _evidence(bound, model, features, contrast, truth) -> Evidence:
     encoder = model.log_probabilities(model.embed(features))
     markers = np.asarray(marker_scores(features, bound.weight_FC))
-    likeness = np.zeros_like(encoder) if like is None else like
-    return Evidence(encoder, markers, likeness, right_classes(truth, model.classes))
+    contrast = np.zeros_like(encoder) if contrast is None else contrast
+    return Evidence(encoder, markers, contrast, right_classes(truth, model.classes))
 
 
 def join(parts: Sequence[Evidence]) -> Evidence:
     """The rows of all parts that have a right class."""
     known = [part.right_NC.any(axis=1) for part in parts]
-    fields = ("encoder_NC", "markers_NC", "likeness_NC", "right_NC")
+    fields = ("encoder_NC", "markers_NC", "contrast_NC", "right_NC")
     return Evidence(
-        *(np.concatenate([getattr(p, f)[k] for p, k in zip(parts, known, strict=True)]) for f in fields)
+        *(
+            np.concatenate([getattr(p, f)[k] for p, k in zip(parts, known, strict=True)])
+            for f in fields
+        )
     )
 
 
 def loss(
-    evidence: Evidence, markers: float, likeness: float, temperature: float, prior_C: np.ndarray
+    evidence: Evidence, markers: float, contrast: float, temperature: float
 ) -> tuple[float, float]:
     """Mean negative log probability of the right classes; share of rows answered rightly."""
-    logits = evidence.encoder_NC + markers * evidence.markers_NC + likeness * evidence.likeness_NC
-    logits = logits / temperature + prior_C
+    logits = evidence.encoder_NC + markers * evidence.markers_NC + contrast * evidence.contrast_NC
+    logits = logits / temperature
     logits -= logits.max(axis=1, keepdims=True)
     p = np.exp(logits)
     p /= p.sum(axis=1, keepdims=True)
@@ -97,25 +104,20 @@ def loss(
     return float(-np.log(right).mean()), float(best.mean())
 
 
-def fit(cells: Evidence, clusters: Evidence, measured_C: np.ndarray) -> dict:
-    """Weights, temperatures and the prior of unmeasured classes with the least loss.
+def fit(cells: Evidence, clusters: Evidence) -> dict:
+    """Weights and temperatures with the least loss.
 
     The marker weight is common to cells and clusters: it minimises the sum of their losses.
     """
-    best = None
-    for markers, unmeasured in itertools.product(MARKER_WEIGHTS, UNMEASURED):
-        prior = np.where(measured_C, 0.0, unmeasured)
-        cell = min((loss(cells, markers, 0.0, t, prior)[0], t) for t in TEMPERATURES)
-        cluster = min(
-            (loss(clusters, markers, w, t, prior)[0], t, w)
-            for w in LIKENESS_WEIGHTS
-            for t in TEMPERATURES
-        )
-        found = (cell[0] + cluster[0], markers, unmeasured, cell, cluster)
-        best = found if best is None or found[0] < best[0] else best
-    _, markers, unmeasured, cell, cluster = best
+    found = []
+    for markers in MARKER_WEIGHTS:
+        cell = min((loss(cells, markers, 0.0, t)[0], t) for t in TEMPERATURES)
+        grid = itertools.product(CONTRAST_WEIGHTS, TEMPERATURES)
+        cluster = min((loss(clusters, markers, w, t)[0], t, w) for w, t in grid)
+        found.append((cell[0] + cluster[0], markers, cell, cluster))
+    _, markers, cell, cluster = min(found)
     return {
-        "weights": {"markers": markers, "likeness": cluster[2], "unmeasured": unmeasured},
+        "weights": {"markers": markers, "contrast": cluster[2]},
         "temperature_cell": cell[1],
         "temperature_cluster": cluster[1],
         "loss_cell": round(cell[0], 4),

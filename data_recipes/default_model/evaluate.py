@@ -1,4 +1,4 @@
-"""The protocol of docs/protocol.md: held-out pseudo-cells and marker lists, beside two baselines."""
+"""The protocol of docs/protocol.md: held-out pseudo-cells and lists, beside two baselines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scipy import sparse
 from cellmodels.annotate import AnnotateOptions, annotate_cells
 from cellmodels.annotate.table import annotate_markers
 from cellmodels.annotate.table_reading import MarkerList
-from cellmodels.default.features import fold_onto, shared_names
-from cellmodels.genes import map_genes
+from cellmodels.default.features import fold_onto
+from cellmodels.genes import map_genes, shared_names
 from cellmodels.ontology import cell_ontology
 
 from .baselines import correlation, majority, marker_counting
@@ -52,7 +52,7 @@ class Row:
 
 
 def grade(answer: str, truth: str) -> tuple[bool, bool, bool]:
-    """Whether an answer is exact or finer; a parent in the lineage or better; in the right lineage."""
+    """Whether an answer is exact or finer; a parent or better; in the right lineage."""
     ontology = cell_ontology()
     if not answer:
         return False, False, False
@@ -73,7 +73,7 @@ def evaluate_fold(
     baselines: bool = True,
     with_tissue: bool = False,
 ) -> tuple[list[Row], pd.DataFrame]:
-    """Rows for every method and type of the data sets that `fold` holds out, and each cell's confidence."""
+    """Rows for every method and type that `fold` holds out, and each cell's confidence."""
     rows: list[Row] = []
     curves = []
     for test in test_sets(folder, fold, folds, condition):
@@ -94,18 +94,24 @@ def evaluate_fold(
         graded = [grade(a, t) for a, t in zip(result.ontology_term_id, truth, strict=True)]
         curves.append(
             pd.DataFrame(graded, columns=["exact", "parent", "lineage"]).assign(
-                confidence=result.confidence, known=result.ontology_term_id != "", dataset=test.dataset
+                confidence=result.confidence,
+                known=result.ontology_term_id != "",
+                dataset=test.dataset,
             )
         )
     return rows, pd.concat(curves)
 
 
 def _baselines(test: TestSet, references: References, cluster: np.ndarray) -> dict[str, np.ndarray]:
-    names = shared_names(map_genes(list(test.adata.var_names), organism=test.organism).symbols, test.organism)
+    names = shared_names(
+        map_genes(list(test.adata.var_names), organism=test.organism).symbols, test.organism
+    )
     common = np.array(sorted(set(names) & set(references.genes)), dtype=object)
     counts = sparse.csr_matrix(test.adata.X)
     total = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
-    log = sparse.csr_matrix(sparse.diags(1e4 / total) @ counts @ fold_onto(names, common)).astype(np.float32)
+    log = sparse.csr_matrix(sparse.diags(1e4 / total) @ counts @ fold_onto(names, common)).astype(
+        np.float32
+    )
     np.log1p(log.data, out=log.data)
     column = {gene: index for index, gene in enumerate(references.genes)}
     log_RG = np.log1p(references.linear_RG[:, [column[gene] for gene in common]])
@@ -176,7 +182,7 @@ def top_lists(linear_RG: np.ndarray, names: np.ndarray, length: int = 10) -> lis
 
 
 def summary(rows: Iterable[Row], by: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
-    """Accuracy by groups: cell-weighted, type-weighted, and a 95 % bootstrap interval over types."""
+    """Accuracy by groups: by cell, by type, and a 95 % bootstrap interval over types."""
     frame = pd.DataFrame([asdict(row) for row in rows])
     rng = np.random.default_rng(seed)
     found = []
@@ -195,17 +201,20 @@ def summary(rows: Iterable[Row], by: Sequence[str], *, seed: int = 0) -> pd.Data
 
 
 def calibration_error(curve: pd.DataFrame, level: str = "parent", bins: int = 10) -> float:
-    """Expected calibration error of the answered cells: mean gap of confidence and accuracy over bins."""
+    """Expected calibration error of answered cells: mean gap of confidence and accuracy."""
     known = curve[curve["known"]]
     edges = np.minimum((known["confidence"] * bins).astype(int), bins - 1)
     gaps = known.groupby(edges).apply(
-        lambda part: abs(part["confidence"].mean() - part[level].mean()) * len(part), include_groups=False
+        lambda part: abs(part["confidence"].mean() - part[level].mean()) * len(part),
+        include_groups=False,
     )
     return float(gaps.sum() / len(known))
 
 
-def coverage_curve(curve: pd.DataFrame, levels: Sequence[str] = ("exact", "parent", "lineage")) -> pd.DataFrame:
-    """Accuracy of the cells answered with at least each confidence, and their share of all cells."""
+def coverage_curve(
+    curve: pd.DataFrame, levels: Sequence[str] = ("exact", "parent", "lineage")
+) -> pd.DataFrame:
+    """Accuracy of the cells answered with at least each confidence, and their share."""
     found = []
     for limit in (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
         kept = curve[curve["known"] & (curve["confidence"] >= limit)]

@@ -12,7 +12,6 @@ import numpy as np
 from safetensors.numpy import save_file
 from sklearn.decomposition import PCA
 
-from cellmodels.default.model import LOG_STEPS
 from cellmodels.knowledge import MarkerRow
 from cellmodels.ontology import cell_ontology
 
@@ -68,9 +67,15 @@ def class_tissues(
     for label, tissue in set(zip(references.obs["cl_id"], references.obs["tissue"], strict=True)):
         place = plain_tissue(tissue)
         for cl_id in classes:
-            if place and label in above[cl_id] and ontology.roll_up(label, "lineage") != ontology.roll_up(label, "compartment"):
+            if (
+                place
+                and label in above[cl_id]
+                and ontology.roll_up(label, "lineage") != ontology.roll_up(label, "compartment")
+            ):
                 found[cl_id].add(place)
-    return [("any",) if not found[c] or "any" in found[c] else tuple(sorted(found[c])) for c in classes]
+    return [
+        ("any",) if not found[c] or "any" in found[c] else tuple(sorted(found[c])) for c in classes
+    ]
 
 
 def write_model(
@@ -91,8 +96,9 @@ def write_model(
         "components.basis": basis,
         "class.components": class_mean,
     }
-    tensors = {name: np.ascontiguousarray(array, dtype=np.float16) for name, array in tensors.items()}
-    tensors["reference.log"] = reference_bytes(references, trained.genes)
+    tensors = {
+        name: np.ascontiguousarray(array, dtype=np.float16) for name, array in tensors.items()
+    }
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors")
     payload = (folder / "model.safetensors").read_bytes()
@@ -117,13 +123,6 @@ def write_model(
         if cl_id not in ontology.property_classes
     ]
     (folder / "classes.tsv").write_text("\n".join(lines) + "\n")
-
-
-def reference_bytes(references: References, genes: np.ndarray) -> np.ndarray:
-    """log1p(CP10k) of references over the model's genes, uint8 [R, F] in steps of 1 / LOG_STEPS."""
-    gene_at = {gene: index for index, gene in enumerate(references.genes)}
-    log_RF = np.log1p(references.linear_RG[:, [gene_at[gene] for gene in genes]])
-    return np.round(np.minimum(log_RF * LOG_STEPS, 255)).astype(np.uint8)
 
 
 def components(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cellmodels.default.features import shared_names
+from cellmodels.genes import shared_names
 from cellmodels.knowledge import MarkerRow
 
 from .references import References

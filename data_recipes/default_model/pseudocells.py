@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
 PLATFORMS = 32
 
 
@@ -53,8 +52,8 @@ class Stock:
 def draw(stock: Stock, chosen: np.ndarray, rng: np.random.Generator, noise: Noise) -> np.ndarray:
     """log1p(CP10k) of one pseudo-cell for each chosen profile, float32 [N, F].
 
-    In order: mixing with a sibling profile of the same class, raised markers, ambient RNA, gene-wise
-    platform effects, Poisson counts at the cell's depth.
+    In order: mixing with a sibling profile of the same class, raised markers, ambient RNA,
+    gene-wise platform effects, Poisson counts at the cell's depth.
     """
     n, f = len(chosen), stock.linear_SF.shape[1]
     uniform = rng.random((n, 6), dtype=np.float32)

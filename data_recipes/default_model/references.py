@@ -14,8 +14,8 @@ import pandas as pd
 from scipy import sparse
 
 from biosequence.errors import InputError
-from cellmodels.default.features import fold_onto, shared_names
-from cellmodels.genes import map_genes
+from cellmodels.default.features import fold_onto
+from cellmodels.genes import map_genes, shared_names
 
 # The adult stomach rows repeat the fetal ones to the last digit and hold fetal erythroblasts.
 DUPLICATED_DATASETS = ("Mouse_Adult_Stomach_MCA",)
@@ -46,7 +46,9 @@ def to_shared_space(names: Iterable[str], organism: str) -> np.ndarray:
     return shared_names(map_genes(list(names), organism=organism).symbols, organism)
 
 
-def fold_columns(matrix: sparse.csr_matrix, names: np.ndarray, genes: np.ndarray) -> sparse.csr_matrix:
+def fold_columns(
+    matrix: sparse.csr_matrix, names: np.ndarray, genes: np.ndarray
+) -> sparse.csr_matrix:
     """Sum the columns that share a gene name, in the order of `genes`."""
     return sparse.csr_matrix(matrix @ fold_onto(names, genes))
 
@@ -82,7 +84,9 @@ def read_library(folder: Path) -> References:
         adata = ad.read_h5ad(path)
         adata = adata[~adata.obs["dataset"].isin(DUPLICATED_DATASETS)].copy()
         parts.append((organism, adata, to_shared_space(adata.var_names, organism)))
-    genes = np.array(sorted({name for _, _, names in parts for name in names if name}), dtype=object)
+    genes = np.array(
+        sorted({name for _, _, names in parts for name in names if name}), dtype=object
+    )
     linear, rows = [], []
     for organism, adata, names in parts:
         log_like = adata.obs["scale"].astype(str).str.startswith("log").to_numpy()

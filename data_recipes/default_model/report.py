@@ -37,7 +37,9 @@ def evaluate_all(
     for fold, folder in enumerate(folds):
         held = references.obs["dataset"].map(lambda name: fold_of(name, len(folds))) == fold
         kept = References(
-            references.linear_RG[~held.to_numpy()], references.genes, references.obs[~held].reset_index(drop=True)
+            references.linear_RG[~held.to_numpy()],
+            references.genes,
+            references.obs[~held].reset_index(drop=True),
         )
         common = (source / "profiles", folder, kept, fold, len(folds))
         for condition in CONDITIONS:
@@ -56,7 +58,9 @@ def evaluate_all(
         "coverage": coverage_curve(curve[curve["condition"] == METHODS_ON]),
         "calibration_error": calibration_error(curve),
         "lists": held_lists(source / "profiles", folds),
-        "development_lists": development_lists(source / "knowledge" / "marker_lists_dev.csv.gz", model),
+        "development_lists": development_lists(
+            source / "knowledge" / "marker_lists_dev.csv.gz", model
+        ),
     }
 
 
@@ -88,7 +92,7 @@ def held_lists(profiles: Path, folds: list[Path]) -> pd.DataFrame:
 
 
 def development_lists(path: Path, model: Path) -> pd.DataFrame:
-    """The 125 lists of the development slice, with the agreement of six other methods as published."""
+    """The 125 lists of the development slice, with the published agreement of six methods."""
     frame = pd.read_csv(path, keep_default_na=False)
     found = []
     for dataset, organism in (("HCL", "human"), ("MCA", "mouse")):
@@ -97,7 +101,9 @@ def development_lists(path: Path, model: Path) -> pd.DataFrame:
             MarkerList(str(i), tuple(gene.strip() for gene in genes.split(",")))
             for i, genes in enumerate(part["marker"])
         ]
-        graded = list_scores(lists, part["manual_CLID"], AnnotateOptions(model=str(model), organism=organism))
+        graded = list_scores(
+            lists, part["manual_CLID"], AnnotateOptions(model=str(model), organism=organism)
+        )
         others = part[[column for column in part if column.endswith("_agreement")]]
         graded = graded.assign(dataset=dataset, manual=part["manual_annotation"])
         found.append(pd.concat([graded, others.apply(pd.to_numeric, errors="coerce")], axis=1))
@@ -117,15 +123,21 @@ def write_results(results: dict, folder: Path) -> None:
 
 def markdown(results: dict) -> str:
     """The tables of docs/results.md."""
-    parts = ["## By kind of cell\n", _accuracy(results["by_condition"], ("organism", "condition", "method"))]
-    parts += ["\n## By tissue (10x)\n", _accuracy(results["by_tissue"], ("organism", "tissue", "method"))]
-    parts += ["\n## Coverage and accuracy (10x)\n", results["coverage"].round(3).to_markdown(index=False)]
+    parts = [
+        "## By kind of cell\n",
+        _accuracy(results["by_condition"], ("organism", "condition", "method")),
+    ]
+    parts += [
+        "\n## By tissue (10x)\n",
+        _accuracy(results["by_tissue"], ("organism", "tissue", "method")),
+    ]
+    parts += ["\n## Coverage and accuracy (10x)\n", table_text(results["coverage"].round(3))]
     parts += [f"\n\nExpected calibration error: {results['calibration_error']:.3f}\n"]
     lists = results["lists"].groupby(["organism", "setting"])["score"].agg(["mean", "count"])
-    parts += ["\n## Marker lists\n", lists.round(3).reset_index().to_markdown(index=False)]
+    parts += ["\n## Marker lists\n", table_text(lists.round(3).reset_index())]
     dev = results["development_lists"]
     columns = ["score", *(column for column in dev if column.endswith("_agreement"))]
-    parts += ["\n\n", dev.groupby("dataset")[columns].mean().round(3).T.reset_index().to_markdown(index=False)]
+    parts += ["\n\n", table_text(dev.groupby("dataset")[columns].mean().round(3).T.reset_index())]
     return "\n".join(parts) + "\n"
 
 
@@ -142,4 +154,11 @@ def _accuracy(table: pd.DataFrame, by: tuple[str, ...]) -> str:
         ]
         shown[f"{level} (types)"] = interval
     shown["unknown"] = table["unknown"].map("{:.3f}".format)
-    return shown.to_markdown(index=False)
+    return table_text(shown)
+
+
+def table_text(frame: pd.DataFrame) -> str:
+    """A table in markdown."""
+    lines = [[str(column) for column in frame.columns], ["---"] * len(frame.columns)]
+    lines += [[str(value) for value in row] for row in frame.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -43,7 +43,9 @@ class CellEncoder(nn.Module):
     x_BF -> two-layer perceptron -> unit vector e_BD; logits = scale * e_BD . p_CD + bias_C.
     """
 
-    def __init__(self, features: int, classes: int, hidden: int, width: int, dropout: float) -> None:
+    def __init__(
+        self, features: int, classes: int, hidden: int, width: int, dropout: float
+    ) -> None:
         super().__init__()
         self.first = nn.Linear(features, hidden)
         self.second = nn.Linear(hidden, width)
@@ -192,7 +194,9 @@ def _chunks(total: int, size: int) -> list[int]:
     return [min(size, total - start) for start in range(0, total, size)]
 
 
-def panel_masks(references: References, genes: np.ndarray, cells: Sequence[CellSet], seed: int) -> np.ndarray:
+def panel_masks(
+    references: References, genes: np.ndarray, cells: Sequence[CellSet], seed: int
+) -> np.ndarray:
     """Gene selections as real files have them, bool [M, F]: variable genes, and real panels.
 
     Every class is shown in every selection, so that the selection itself tells nothing.

@@ -121,12 +121,10 @@ def test_a_value_that_is_not_finite_where_the_sample_did_not_look(
     unseen = int(np.setdiff1d(np.arange(many.n_obs), spread_rows(many.n_obs))[-1])
     many.X.data[many.X.indptr[unseen]] = np.nan
     many.write_h5ad(tmp_path / "cells.h5ad")
-    assert f"row {unseen:,}" in refused(tmp_path / "cells.h5ad", "--no-report")
+    assert f"cell {unseen + 1:,}" in refused(tmp_path / "cells.h5ad", "--no-report")
 
 
-def test_scaled_values_only(
-    refused: Refusal, saved: Callable[[], Path], cells: ad.AnnData
-) -> None:
+def test_scaled_values_only(refused: Refusal, saved: Callable[[], Path], cells: ad.AnnData) -> None:
     dense = cells.X.toarray()
     cells.X = (dense - dense.mean(axis=0)) / (dense.std(axis=0) + 1)
     message = refused(saved())
@@ -179,6 +177,7 @@ def test_mouse_genes_called_human(
         (["--method", "langcell"], 2, ["langcell", "auto"]),
         (["--method", "llm"], 2, ["llm", "auto"]),
         (["--method", "magic"], 2, ["magic"]),
+        (["--device", "nonsense"], 2, ["nonsense", "--device"]),
         (["--model", "no/such/folder"], 4, ["no/such/folder"]),
         (["--report", "same.h5ad", "-o", "same.h5ad"], 2, ["--report"]),
     ],
@@ -204,6 +203,13 @@ def test_a_clustering_of_single_cells(
     many.obs["id"] = [f"id{i}" for i in range(many.n_obs)]
     many.write_h5ad(path := saved())
     assert "different values" in refused(path, "--cluster-key", "id")
+
+
+def test_a_clustering_without_a_value(
+    refused: Refusal, saved: Callable[[], Path], cells: ad.AnnData
+) -> None:
+    cells.obs["empty"] = np.nan
+    assert "no value" in refused(saved(), "--cluster-key", "empty")
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut", "no json", "other weights", "cut table"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def annotate(tmp_path: Path) -> Annotate:
             path = tmp_path / "cells.h5ad"
             cells.write_h5ad(path)
         summary = annotate_file(path, AnnotateOptions(**({"report": False} | options)))
+        # What --json prints must be JSON for any input, and comes after the file is written.
+        json.dumps(summary.to_dict(), allow_nan=False)
         return ad.read_h5ad(summary.output), summary
 
     return call

@@ -38,7 +38,7 @@ def test_one_cell(annotate: Callable, cells: ad.AnnData) -> None:
 @pytest.mark.parametrize("num_cells", [2, 3, 5])
 def test_a_handful_of_cells(annotate: Callable, cells: ad.AnnData, num_cells: int) -> None:
     few = cells[cells.obs["truth"] == "NK cell"][:num_cells].copy()
-    adata, summary = annotate(few, report=None)
+    adata, summary = annotate(few)
     assert set(lineages(adata.obs["bioseq_cell_type_ontology_term_id"])) == {"NK/ILC"}
     assert sum(answer["n_cells"] for answer in summary.clusters) == num_cells
 
@@ -206,9 +206,7 @@ def test_annotating_twice_replaces_the_answer(annotate: Callable, cells: ad.AnnD
 
 def test_another_key_keeps_the_first_answer(annotate: Callable, cells: ad.AnnData) -> None:
     first, summary = annotate(cells)
-    both, _ = annotate(
-        summary.output, output=summary.output.with_name("b.h5ad"), key_added="other"
-    )
+    both, _ = annotate(summary.output, output=summary.output.with_name("b.h5ad"), key_added="other")
     pd.testing.assert_frame_equal(both.obs[first.obs.columns], first.obs)
     assert (both.obs["other_cell_type"].astype(str) == both.obs["bioseq_cell_type"]).all()
     assert {"X_bioseq", "X_other"} <= set(both.obsm)

@@ -141,6 +141,7 @@ def test_a_view_is_refused_and_nothing_written(blood: AnnData) -> None:
         ({"tissue": "xyzzy"}, "tissue", "--tissue"),
         ({"batch_size": 0}, "batch_size", "--batch-size"),
         ({"min_confidence": 2.0}, "min_confidence", "--min-confidence"),
+        ({"key_added": "a/b"}, "'a_b'", "--"),
         ({"method": "none"}, "method", "--method"),
     ],
 )

@@ -14,12 +14,13 @@ from scipy import sparse
 
 from biosequence.errors import ModelError
 from cellmodels.default import DefaultModel, load_default
-from cellmodels.default.features import fold_onto, shared_names
+from cellmodels.default.features import Fold, fold_onto
 from cellmodels.default.model import ROWS
+from cellmodels.genes import shared_names
 from cellmodels.ontology import cell_ontology, tissue_ontology
 
 SHIPPED = Path(str(files("cellmodels.default")))
-PARTS = ("model.safetensors", "config.json", "classes.tsv", "genes.txt", "references.tsv")
+PARTS = ("model.safetensors", "config.json", "classes.tsv", "genes.txt")
 
 
 @pytest.fixture
@@ -92,10 +93,10 @@ def test_one_changed_bit_of_the_weights_is_noticed(folder: Path) -> None:
         DefaultModel.load(folder)
 
 
-@pytest.mark.parametrize("name", ["genes.txt", "classes.tsv", "references.tsv"])
+@pytest.mark.parametrize("name", ["genes.txt", "classes.tsv"])
 def test_tables_of_another_model_are_noticed(folder: Path, name: str) -> None:
     lines = (folder / name).read_text().splitlines(keepends=True)
-    # The second line is the first gene, class or reference.
+    # The second line is a gene or the first class.
     (folder / name).write_text("".join(lines[:1] + lines[2:]))
     with pytest.raises(ModelError):
         DefaultModel.load(folder)
@@ -112,7 +113,6 @@ def test_shipped_classes_are_current_terms_in_known_tissues() -> None:
     named = [*model.classes, *model.answers]
     assert len(set(named)) == len(named)
     assert [cl_id for cl_id in named if cl_id not in ontology] == []
-    assert [cl_id for cl_id in model.reference_ids if cl_id not in ontology] == []
     places = {place for several in model.tissues for place in several} - {"any"}
     assert [place for place in sorted(places) if tissues.resolve(place) is None] == []
 
@@ -160,3 +160,17 @@ def test_folding_adds_up_columns_of_one_gene() -> None:
     names = shared_names(["Lyz1", "Cd3e", "", "Lyz2", "Ly6g"], "mouse")
     fold = fold_onto(names, np.array(["LYZ", "Ly6g", "ALB"], dtype=object))
     assert fold.toarray().tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0]]
+
+
+def test_a_fold_is_the_product_with_its_matrix_of_ones() -> None:
+    rng = np.random.default_rng(0)
+    genes = np.array([f"g{i}" for i in range(40)], dtype=object)
+    names = rng.choice([*genes[:30], "", "other"], 90).astype(object)
+    block = sparse.random_array(
+        (25, len(names)), density=0.2, format="csr", dtype=np.float32, rng=rng
+    )
+    fold = Fold(names, genes)
+    np.testing.assert_allclose(
+        fold(block).toarray(), (block @ fold_onto(names, genes)).toarray(), rtol=1e-6
+    )
+    assert fold.present_F.tolist() == [gene in names for gene in genes]
