@@ -38,6 +38,11 @@ $(VENV)/.ready-test: $(SOURCES) | $(VENV)/bin/python
 	$(INSTALL) --editable '.[test]'
 	@touch $@ $(VENV)/.ready
 
+$(VENV)/.ready-bench: $(SOURCES) | $(VENV)/bin/python
+	@echo "Installing bioseq and the programs it is measured beside into $(VENV) ..."
+	$(INSTALL) --editable '.[bench]'
+	@touch $@
+
 $(VENV)/.ready-lint: constraints.txt | $(VENV)/bin/python
 	@echo "Installing ruff into $(VENV) ..."
 	$(INSTALL) ruff
@@ -69,8 +74,9 @@ notebooks: $(VENV)/.ready-docs
 wheel: $(VENV)/.ready-test
 	$(BIN)/python -m build --wheel --outdir dist
 
-bench: $(VENV)/.ready-test
-	@set -e; for script in benchmarks/*.py; do \
+# Tens of minutes and some gigabytes in the temporary folder; benchmarks/README.md has smaller sizes.
+bench: $(VENV)/.ready-bench
+	@set -e; for script in benchmarks/annotate_*.py; do \
 	    echo "$$script"; $(BIN)/python "$$script"; done
 
 clean:

@@ -19,9 +19,10 @@ import anndata as ad
 import celltypist
 import numpy as np
 import scanpy as sc
-from cellmodels.default import load_default
 from celltypist.models import Model
 from synthetic import make_profiles
+
+from cellmodels.default import load_default
 
 REPLICATES = 2
 TARGET = 1e4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -23,27 +24,32 @@ class Run:
     output: str
 
 
+# A process starts with the peak of the one that it came from: this small one stands between.
+LAUNCHER = """
+import json, resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]), flush=True)
+sys.exit(code)
+"""
+
+
 def run(command: Sequence[str]) -> Run:
     """Run a command and wait for it.
 
     Raises
     ------
-    RuntimeError
+    CalledProcessError
         If it fails.
     """
+    launched = [sys.executable, "-S", "-c", LAUNCHER, *command]
     started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    done = subprocess.run(launched, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.perf_counter() - started
-    if process.returncode:
-        msg = f"{' '.join(command)} ended with {process.returncode}"
-        raise RuntimeError(msg)
+    output, _, used = done.stdout.rstrip().rpartition("\n")
+    cpu_seconds, peak = json.loads(used)
     # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    cpu = usage.ru_utime + usage.ru_stime
-    return Run(seconds, cpu, usage.ru_maxrss * unit, output)
+    return Run(seconds, cpu_seconds, peak * (1 if sys.platform == "darwin" else 1024), output)
 
 
 def conditions(*packages: str) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata.io import write_elem
+from scipy import sparse
+
 from cellmodels.genes import gene_table, is_symbol
 from cellmodels.knowledge import marker_rows
-from scipy import sparse
 
 # Shapes: T cell types, G genes, N cells.
 

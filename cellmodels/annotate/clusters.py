@@ -162,7 +162,7 @@ def _members(codes: np.ndarray, count: int) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class _Profile:
-    """A cluster's sampled cells together; p_C: half their own, half the mean profile's."""
+    """A cluster's sampled cells together."""
 
     mean_F: np.ndarray
     share_F: np.ndarray
@@ -191,7 +191,6 @@ def _profiles(
         job.calibration.temperature_cluster,
         job.log_prior_C,
     )
-    p_KC = (mean_KS @ cells.sketch_p.astype(np.float32) + p_KC) / 2
     similarity_K = job.annotator.similarity(mean_KF)
     return [
         _Profile(*profile)

@@ -59,7 +59,7 @@ class ClusterAnswer:
     status
         "named", "mixed" (no type reaches the minimum share of the votes), "small" or "unknown".
     agreement
-        Share of its cells whose own answer lies on the same branch.
+        Share of its cells whose own answer lies on the same branch or in the same lineage.
     evidence
         Marker genes that the cluster shows, best first.
     missing

@@ -66,8 +66,8 @@ class Part:
         False for cells with too few genes.
     embedding_BD, components_BK
         X_bioseq, and the coordinates that clusters are made of.
-    sketch_rows, sketch_features, sketch_p
-        The sampled cells of the range: row numbers, log1p(CP10k), probabilities.
+    sketch_rows, sketch_features
+        The sampled cells of the range: row numbers, log1p(CP10k).
     """
 
     start: int
@@ -78,7 +78,6 @@ class Part:
     components_BK: np.ndarray
     sketch_rows: np.ndarray
     sketch_features: sparse.csr_matrix
-    sketch_p: np.ndarray
 
 
 def score_rows(source: CellSource, job: Job, start: int = 0, stop: int | None = None):
@@ -113,7 +112,6 @@ def _score_block(job: Job, where: str, piece: tuple[int, sparse.csr_matrix]) -> 
         scores.components_BK,
         rows,
         features_BF[here],
-        p_BC[here].astype(np.float16),
     )
 
 
@@ -131,7 +129,6 @@ class Collected:
     components_BK: np.ndarray
     sketch_rows: np.ndarray
     sketch_features: sparse.csr_matrix
-    sketch_p: np.ndarray
 
 
 def collect(parts, n_obs: int, order: np.ndarray) -> Collected:
@@ -144,14 +141,13 @@ def collect(parts, n_obs: int, order: np.ndarray) -> Collected:
         at = slice(part.start, part.start + len(part.node_B))
         for name in ("node_B", "confidence_B", "judged_B", "embedding_BD", "components_BK"):
             getattr(out, name)[at] = getattr(part, name)
-        sketch.append((part.sketch_rows, part.sketch_features, part.sketch_p))
+        sketch.append((part.sketch_rows, part.sketch_features))
     assert out is not None, "a checked source has rows"
     rows = np.concatenate([piece[0] for piece in sketch])
     place = {row: index for index, row in enumerate(rows.tolist())}
     at = np.array([place[row] for row in order.tolist()], dtype=np.int64)
     out.sketch_rows = order
     out.sketch_features = sparse.vstack([piece[1] for piece in sketch], format="csr")[at]
-    out.sketch_p = np.concatenate([piece[2] for piece in sketch])[at]
     return out
 
 
@@ -167,5 +163,4 @@ def _empty(part: Part, n_obs: int) -> Collected:
         blank(part.components_BK),
         part.sketch_rows,
         part.sketch_features,
-        part.sketch_p,
     )

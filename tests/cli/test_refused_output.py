@@ -148,6 +148,23 @@ def test_report_that_fails_leaves_the_output_of_before(
     assert files(tmp_path) == {"in/cells.h5ad", "out.h5ad"}
 
 
+def test_output_that_fails_takes_the_report_with_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cellmodels import reports
+    from cellmodels.writing import annotated
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(reports, "write_report", lambda _, path, **__: path.write_text("page"))
+    monkeypatch.setattr(annotated, "put_results", fail)
+    with pytest.raises(SystemExit) as ended:
+        main(["annotate", str(source), "-o", str(tmp_path / "out.h5ad")])
+    assert ended.value.code == 1
+    assert files(tmp_path) == {"in/cells.h5ad"}
+
+
 SLOW = """
 import sys, time
 import cellmodels.{module} as module

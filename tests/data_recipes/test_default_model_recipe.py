@@ -227,6 +227,7 @@ def test_a_written_model_loads_and_answers_as_it_was_trained(
     assert model.classes == trained.classes
     assert list(model.genes) == list(trained.genes)
     assert model.config["version"] == "toy"
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1, "all may be read by all"
     assert model.tissues[model.classes.index(B_CELL)] == ("any",)
     assert set(model.tissues[model.classes.index(NAIVE_B)]) >= {"lymph node"}
     x = draw(stock, np.arange(6), np.random.default_rng(3), Noise())
