@@ -19,6 +19,7 @@ from measured import Run, conditions, run
 from synthetic import make_profiles, write_cells
 
 TYPES = 40
+BESIDE = ("none", "plain", "both")
 PEER = str(Path(__file__).with_name("celltypist_peer.py"))
 
 
@@ -27,11 +28,16 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=50_000)
     parser.add_argument("--genes", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--alone", action="store_true", help="without CellTypist")
+    parser.add_argument(
+        "--beside",
+        choices=BESIDE,
+        default="both",
+        help="CellTypist without majority voting (plain), also with (both), or not at all",
+    )
     parser.add_argument("--folder", type=Path, help="for the files; default: a temporary one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        found = compare(Path(folder), given.cells, given.genes, given.rounds, given.alone)
+        found = compare(Path(folder), given.cells, given.genes, given.rounds, given.beside)
     print(json.dumps(found, indent=1))
     for name, took in found["runs"].items():
         print(
@@ -39,7 +45,7 @@ def main() -> None:
         )
 
 
-def compare(folder: Path, num_cells: int, num_genes: int, rounds: int, alone: bool) -> dict:
+def compare(folder: Path, num_cells: int, num_genes: int, rounds: int, beside: str) -> dict:
     """Median seconds of each program over some rounds, and how they compare."""
     cells, model = folder / "cells.h5ad", folder / "model.pkl"
     write_cells(cells, num_cells, make_profiles(TYPES, num_genes))
@@ -48,10 +54,12 @@ def compare(folder: Path, num_cells: int, num_genes: int, rounds: int, alone: bo
     ours = [sys.executable, "-m", "bioseq_cli", "annotate", str(cells), "-o", output]
     commands = {"bioseq annotate": [*ours, "--no-report", "--quiet", "--json"]}
     packages = ["anndata", "igraph"]
-    if not alone:
+    if beside != "none":
         run([sys.executable, PEER, "train", str(model)])
-        commands |= {"celltypist": peer, "celltypist, majority voting": [*peer, "--majority"]}
+        commands["celltypist"] = peer
         packages += ["celltypist", "scanpy", "scikit-learn"]
+    if beside == "both":
+        commands["celltypist, majority voting"] = [*peer, "--majority"]
     before = conditions(*packages)
     took: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(rounds):

@@ -20,6 +20,7 @@ import celltypist
 import numpy as np
 import scanpy as sc
 from celltypist.models import Model
+from scipy import sparse
 from synthetic import make_profiles
 
 from cellmodels.default import load_default
@@ -56,8 +57,19 @@ def train(path: Path) -> None:
     model.write(str(path))
 
 
+def mend_neighbours() -> None:
+    """Let scanpy 1.11 take the sparse arrays that scikit-learn and pynndescent return today."""
+    from scanpy import neighbors
+
+    whole = neighbors._get_indices_distances_from_sparse_matrix
+    neighbors._get_indices_distances_from_sparse_matrix = lambda distances, count: whole(
+        sparse.csr_matrix(distances), count
+    )
+
+
 def annotate(model: Path, source: Path, output: Path, majority: bool) -> dict[str, float]:
     """The usual script: read, normalise, annotate, write."""
+    mend_neighbours()
     adata = ad.read_h5ad(source)
     sc.pp.normalize_total(adata, target_sum=TARGET)
     sc.pp.log1p(adata)

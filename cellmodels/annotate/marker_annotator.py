@@ -15,7 +15,7 @@ from .marker_table import MarkerTable, marker_scores
 
 # Shapes: B cells, F feature genes, C classes.
 
-# log-odds for a score of one: fitted once on held-out profiles (docs/protocol.md).
+# log-odds for a score of one: fitted once on held-out profiles (docs/engineer/protocol.md).
 SHARPNESS = 30.0
 CONTRAST = 2.0
 

@@ -1,4 +1,4 @@
-"""The protocol of docs/protocol.md: held-out pseudo-cells and lists, beside two baselines."""
+"""The protocol of docs/engineer/protocol.md: held-out pseudo-cells and lists, beside two baselines."""
 
 from __future__ import annotations
 
