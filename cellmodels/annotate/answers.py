@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -109,10 +109,23 @@ class AnswerTree:
     def _member_NC(self) -> sparse.csr_matrix:
         return sparse.csr_matrix(self.member_CN.T)
 
-    def call(self, p_C: np.ndarray, threshold: float, minimum: float = 0.0) -> Call:
-        """The answer for one row of probabilities, with its runner-up and its reason."""
+    def call(
+        self,
+        p_C: np.ndarray,
+        threshold: float,
+        minimum: float = 0.0,
+        *,
+        worth: Callable[[float], float] = float,
+    ) -> Call:
+        """The answer for one row of probabilities, with its runner-up and its reason.
+
+        Parameters
+        ----------
+        worth
+            The confidence that a probability is worth; by default the probability itself.
+        """
         node_1, probability_1 = self.choose(p_C[None], threshold)
-        node, confidence = int(node_1[0]), float(probability_1[0])
+        node, confidence = int(node_1[0]), min(worth(float(probability_1[0])), MOST)
         best = int(p_C.argmax())
         if node < 0 or confidence < minimum:
             nearest = np.argsort(-p_C, kind="stable")[:2]

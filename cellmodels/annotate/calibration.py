@@ -27,6 +27,9 @@ class Calibration:
     similarity_floor
         Least cosine between a cluster and the class it is given to; below it the cluster lies
         outside the reference.
+    stated
+        Pairs of a cluster's computed probability and the share of right answers found at it on
+        held-out data; the confidence is read off between them. None tells the probability itself.
     least_genes
         Feature genes that a cell must show to be judged at all.
     elsewhere
@@ -39,6 +42,7 @@ class Calibration:
     threshold: float = 0.5
     threshold_list: float = 0.3
     similarity_floor: float = 0.0
+    stated: tuple[tuple[float, float], ...] | None = None
     least_genes: int = 20
     elsewhere: float = -3.0
 
@@ -46,6 +50,13 @@ class Calibration:
     def from_config(cls, config: Mapping[str, Any]) -> Calibration:
         """The `calibration` table of a model's config.json."""
         return cls(**config.get("calibration", {}))
+
+    def confidence(self, probability: float) -> float:
+        """What the computed probability of a cluster's answer is worth."""
+        if not self.stated:
+            return probability
+        computed, found = np.array(self.stated).T
+        return float(np.interp(probability, computed, found))
 
 
 def probabilities(log_p_BC: np.ndarray, temperature: float, log_prior_C: np.ndarray) -> np.ndarray:

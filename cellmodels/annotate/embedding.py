@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 from cellmodels.inputs import check_block, check_input, to_cp10k
-from cellmodels.stream import CellSource, open_cells, prefetch
+from cellmodels.stream import CellSource, open_cells
 
 from .options import AnnotateOptions
+from .parallel import map_blocks
+from .scoring import pieces
 from .setup import bind_genes, load_annotator
 
 if TYPE_CHECKING:
@@ -34,9 +37,11 @@ def embed_cells(source: CellSource | AnnData, options: AnnotateOptions) -> np.nd
         source, layer=options.layer, gene_key=options.gene_key, organism=options.organism
     )
     bound = bind_genes(annotator, calibration, check, source.name)
-    parts = []
-    for first, block in prefetch(source.blocks(check.matrix, size=options.batch_size)):
+
+    def embed(piece: tuple[int, sparse.csr_matrix]) -> np.ndarray:
+        first, block = piece
         check_block(block, first_row=first, where=source.name)
-        features_BF = bound.features(to_cp10k(block, check.state))
-        parts.append(bound.model.embed(features_BF))
-    return np.concatenate(parts)
+        return bound.model.embed(bound.features(to_cp10k(block, check.state)))
+
+    blocks = source.blocks(check.matrix, size=options.batch_size)
+    return np.concatenate(list(map_blocks(embed, pieces(blocks))))

@@ -57,7 +57,7 @@ class ClusterAnswer:
     call
         The answer for the cluster.
     status
-        "named", "mixed" (no type reaches the minimum share of the votes), "small" or "unknown".
+        "named", "mixed" (unsure, with cells of two or more lineages), "small" or "unknown".
     agreement
         Share of its cells whose own answer lies on the same branch or in the same lineage.
     evidence

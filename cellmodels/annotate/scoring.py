@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,14 +81,19 @@ class Part:
     sketch_features: sparse.csr_matrix
 
 
-def score_rows(source: CellSource, job: Job, start: int = 0, stop: int | None = None):
+def score_rows(
+    source: CellSource, job: Job, start: int = 0, stop: int | None = None
+) -> Iterator[Part]:
     """Parts of a row range, in order."""
-    return map_blocks(partial(_score_block, job, source.name), _pieces(source, job, start, stop))
+    blocks = source.blocks(job.matrix, size=job.batch_size, start=start, stop=stop)
+    return map_blocks(partial(_score_block, job, source.name), pieces(blocks))
 
 
-def _pieces(source: CellSource, job: Job, start: int, stop: int | None):
-    # Probabilities of all classes are dense: few rows at a time, whatever was read at once.
-    for first, block in source.blocks(job.matrix, size=job.batch_size, start=start, stop=stop):
+def pieces(
+    blocks: Iterable[tuple[int, sparse.csr_matrix]],
+) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """Blocks cut to as few rows as are multiplied at once: what is dense of them stays small."""
+    for first, block in blocks:
         for low in range(0, block.shape[0], ROWS):
             yield first + low, block[low : low + ROWS]
 

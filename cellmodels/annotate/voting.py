@@ -16,8 +16,11 @@ from .result import UNKNOWN, Call, ClusterAnswer
 # Shapes: C classes.
 
 SMALL = 5
-# Single cells are judged with less evidence than their cluster: some of them may err.
-MINIMUM_SHARE = 0.4
+# Two lineages with this share of the cells' own answers each, in a cluster that is not sure of itself,
+# are two kinds of cells. Single cells are judged with less evidence than their cluster: below that
+# they are taken to err.
+MIXED_SHARE = 0.3
+MIXED_BELOW = 0.7
 
 
 def vote(
@@ -42,7 +45,7 @@ def vote(
         The user's --min-confidence.
     """
     ontology = cell_ontology()
-    call = tree.call(p_C, calibration.threshold, minimum)
+    call = tree.call(p_C, calibration.threshold, minimum, worth=calibration.confidence)
     votes = Counter(per_cell)
     shares = tuple(
         (ontology.name(cl_id) if cl_id else UNKNOWN, count / len(per_cell))
@@ -54,16 +57,22 @@ def vote(
             count for cl_id, count in votes.items() if cl_id and _agree(cl_id, call.cl_id)
         )
         agreement = agreeing / len(per_cell)
-    status = _status(call, agreement, len(per_cell))
+    status = _status(call, votes, len(per_cell))
     return ClusterAnswer(name, len(per_cell), call, status, agreement, votes=shares)
 
 
-def _status(call: Call, agreement: float, n_cells: int) -> str:
+def _status(call: Call, votes: Counter, n_cells: int) -> str:
     if not call.known:
         return "unknown"
     if n_cells < SMALL:
         return "small"
-    return "named" if agreement >= MINIMUM_SHARE else "mixed"
+    ontology = cell_ontology()
+    lineages: Counter = Counter()
+    for cl_id, count in votes.items():
+        if cl_id:
+            lineages[ontology.lineage(cl_id)] += count
+    large = sum(count >= MIXED_SHARE * n_cells for count in lineages.values())
+    return "mixed" if large > 1 and call.confidence < MIXED_BELOW else "named"
 
 
 def _agree(one: str, other: str) -> bool:

@@ -107,6 +107,7 @@ def test_no_answer_is_certain(tree: AnswerTree) -> None:
     call = tree.call(np.array([0, 0, 1, 0, 0], np.float32), 0.5)
     assert call.cl_id == B and call.confidence < 1
     assert not tree.call(np.array([0, 0, 1, 0, 0], np.float32), 0.5, 1.0).known
+    assert tree.call(share(0, 0.2, 0.8, 0, 0), 0.5, worth=lambda _: 1.0).confidence < 1
 
 
 @settings(deadline=None)

@@ -7,7 +7,7 @@ import pytest
 
 from cellmodels.annotate.answers import AnswerTree
 from cellmodels.annotate.calibration import Calibration
-from cellmodels.annotate.voting import MINIMUM_SHARE, SMALL, vote
+from cellmodels.annotate.voting import SMALL, vote
 
 CD4, CD8, B, NK = "CL:0000624", "CL:0000625", "CL:0000236", "CL:0000623"
 T = "CL:0000084"
@@ -29,10 +29,12 @@ def test_agreeing_cells_name_their_cluster(tree: AnswerTree) -> None:
     assert answer.n_cells == 20 and answer.agreement == pytest.approx(0.9)
 
 
-def test_cells_of_many_types_make_a_mixed_cluster(tree: AnswerTree) -> None:
-    answer = ask(tree, [B] * 6 + [NK] * 7 + [CD8] * 7)
+def test_an_unsure_cluster_of_two_lineages_is_mixed(tree: AnswerTree) -> None:
+    unsure = np.array([0.02, 0.33, 0.6, 0.05], np.float32)
+    answer = ask(tree, [B] * 6 + [NK] * 7 + [CD8] * 7, unsure)
     assert answer.status == "mixed"
-    assert answer.agreement < MINIMUM_SHARE
+    assert ask(tree, [B] * 6 + [NK] * 7 + [CD8] * 7).status == "named"
+    assert ask(tree, [B] * 18 + [NK] * 2, unsure).status == "named"
     assert [share for _, share in answer.votes] == [0.35, 0.35, 0.3]
 
 
