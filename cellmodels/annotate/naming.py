@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from .answers import AnswerTree
 from .clusters import NOT_CLUSTERED, Clusters
@@ -32,11 +33,12 @@ def name_cells(
     cell_type, term, confidence = per_cell.copy(), ids[node_B], cells.confidence_B.copy()
     if clusters is None:
         return cell_type, term, confidence, per_cell
-    for answer in answers:
-        if answer.status == "mixed" or answer.cluster == NOT_CLUSTERED:
-            continue
-        rows = (clusters.names_B == answer.cluster) & cells.judged_B
-        cell_type[rows] = answer.call.name
-        term[rows] = answer.call.cl_id
-        confidence[rows] = answer.call.confidence
+    deciding = [a for a in answers if a.status != "mixed" and a.cluster != NOT_CLUSTERED]
+    # -1 where the cluster does not decide; looked up once for all clusters, not cluster by cluster.
+    answer_B = pd.Index([a.cluster for a in deciding], dtype=object).get_indexer(clusters.names_B)
+    rows = np.flatnonzero((answer_B >= 0) & cells.judged_B)
+    of_rows = answer_B[rows]
+    cell_type[rows] = np.array([a.call.name for a in deciding], dtype=object)[of_rows]
+    term[rows] = np.array([a.call.cl_id for a in deciding], dtype=object)[of_rows]
+    confidence[rows] = np.array([a.call.confidence for a in deciding], dtype=np.float32)[of_rows]
     return cell_type, term, confidence, per_cell

@@ -26,7 +26,7 @@ from .table_reading import MarkerList, read_marker_table
 # Genes beyond this rank say little; the model was trained on lists of 5 to 30.
 LONGEST = 30
 FEWEST = 2
-# What the marker table counts beside the encoder: chosen on held-out profiles (docs/engineer/protocol.md).
+# What the marker table counts beside the encoder; chosen on held-out profiles.
 TABLE_WEIGHT = 2.0
 
 

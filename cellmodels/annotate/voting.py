@@ -16,9 +16,9 @@ from .result import UNKNOWN, Call, ClusterAnswer
 # Shapes: C classes.
 
 SMALL = 5
-# Two lineages with this share of the cells' own answers each, in a cluster that is not sure of itself,
-# are two kinds of cells. Single cells are judged with less evidence than their cluster: below that
-# they are taken to err.
+# Two lineages with this share of the cells' own answers each, in a cluster that is not sure of
+# itself, are two kinds of cells. Single cells are judged with less evidence than their cluster:
+# below that they are taken to err.
 MIXED_SHARE = 0.3
 MIXED_BELOW = 0.7
 
