@@ -42,22 +42,41 @@ class Scores:
 
 @dataclass(frozen=True)
 class Background:
-    """Mean and standard deviation of each feature over the sampled cells of a file, float32 [F]."""
+    """What groups of cells are held against: the file's cells and the library's, in equal parts.
+
+    The file's own cells show what sets a group apart in its tissue. The library's stand in where
+    the file holds one kind of cell only, and nothing would stand out.
+
+    Attributes
+    ----------
+    mean_F, spread_F
+        Mean and standard deviation of each feature in the mixture, float32 [F].
+    """
 
     mean_F: np.ndarray
     spread_F: np.ndarray
 
     @classmethod
-    def of(cls, features_SF: sparse.csr_matrix) -> Background:
-        """The background of sampled cells."""
+    def of(
+        cls, features_SF: sparse.csr_matrix, model: DefaultModel, present_F: np.ndarray
+    ) -> Background:
+        """The background of the sampled cells of a file that has the genes `present_F`."""
         mean_F = np.asarray(features_SF.mean(axis=0), dtype=np.float64).ravel()
         # The data alone: a product of sparse matrices would look for what both have in common.
         squares_SF = sparse.csr_matrix(
             (features_SF.data**2, features_SF.indices, features_SF.indptr), shape=features_SF.shape
         )
         square_F = np.asarray(squares_SF.mean(axis=0), dtype=np.float64).ravel()
-        spread_F = np.sqrt(np.maximum(square_F - mean_F**2, 0.0))
-        return cls(mean_F.astype(np.float32), spread_F.astype(np.float32))
+        variance_F = np.maximum(square_F - mean_F**2, 0.0)
+        library_F = np.where(present_F, model.tensors["background.mean"], 0.0).astype(np.float64)
+        # A panel is normalised within its genes: its values lie higher than a whole transcriptome's.
+        linear_F = np.expm1(library_F)
+        library_F = np.log1p(linear_F * (np.expm1(mean_F).sum() / max(linear_F.sum(), 1e-9)))
+        library_variance_F = model.tensors["background.spread"].astype(np.float64) ** 2
+        between_F = ((mean_F - library_F) / 2) ** 2
+        spread_F = np.sqrt((variance_F + library_variance_F) / 2 + between_F)
+        mixed_F = (mean_F + library_F) / 2
+        return cls(mixed_F.astype(np.float32), spread_F.astype(np.float32))
 
     def contrast(self, mean_BF: np.ndarray) -> np.ndarray:
         """How many standard deviations groups of cells lie above the background, [B, F]."""
@@ -92,6 +111,10 @@ class BoundAnnotator(ABC):
         features_BF = self.fold(block)
         np.log1p(features_BF.data, out=features_BF.data)
         return features_BF
+
+    def background(self, features_SF: sparse.csr_matrix) -> Background:
+        """What groups of cells of the file are held against, from its sampled cells."""
+        return Background.of(features_SF, self.model, self.fold.present_F)
 
     @abstractmethod
     def score(self, features_BF: sparse.csr_matrix) -> Scores:

@@ -108,7 +108,7 @@ def answer_clusters(
         return []
     groups = _grouped(clusters)
     where = {gene: column for column, gene in enumerate(genes)}
-    background = Background.of(cells.sketch_features)
+    background = job.annotator.background(cells.sketch_features)
     total_F = background.mean_F * cells.sketch_features.shape[0]
     nodes = np.array([*job.tree.nodes, ""], dtype=object)
     answers = []

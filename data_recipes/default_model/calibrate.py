@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from cellmodels.annotate.annotator import Background
 from cellmodels.annotate.default_annotator import DefaultAnnotator
 from cellmodels.annotate.marker_table import marker_scores
 from cellmodels.default import DefaultModel
@@ -63,7 +62,7 @@ def gather(model: DefaultModel, adata, organism: str) -> tuple[Evidence, Evidenc
     mean = np.vstack([np.asarray(features[rows].mean(axis=0)) for rows in groups]).astype(
         np.float32
     )
-    contrast = np.asarray(Background.of(features).contrast(mean) @ bound.weight_FC)
+    contrast = np.asarray(bound.background(features).contrast(mean) @ bound.weight_FC)
     cells = _evidence(bound, model, features, None, truth)
     clusters = _evidence(
         bound, model, sparse.csr_matrix(mean), contrast, [truth[rows[0]] for rows in groups]

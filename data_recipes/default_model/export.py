@@ -89,12 +89,14 @@ def write_model(
 ) -> None:
     """Write model.safetensors (float16), config.json, classes.tsv and genes.txt."""
     state = {name: tensor.numpy() for name, tensor in trained.encoder.state_dict().items()}
-    mean, basis, class_mean = components(trained, references, rows, seed)
+    mean, basis, class_mean, background = components(trained, references, rows, seed)
     tensors = {
         **state,
         "components.mean": mean,
         "components.basis": basis,
         "class.components": class_mean,
+        "background.mean": background.mean(axis=0),
+        "background.spread": background.std(axis=0),
     }
     tensors = {
         name: np.ascontiguousarray(array, dtype=np.float16) for name, array in tensors.items()
@@ -128,15 +130,15 @@ def write_model(
 
 def components(
     trained: Trained, references: References, rows: Sequence[MarkerRow], seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and basis of pseudo-cell expression, and each class's mean in it."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and basis of pseudo-cell expression, each class's mean in it, and the pseudo-cells."""
     rng = np.random.default_rng(seed)
     weights = marker_weights(rows, trained.classes, trained.genes)
     stock, targets = build_stock(references, trained.genes, trained.classes, weights)
     measured = np.flatnonzero(stock.measured_S)
     chosen = rng.choice(measured, PCA_CELLS)
-    cells = unit(draw(stock, chosen, rng, Noise(depth=(2_000.0, 40_000.0))))
-    pca = PCA(COMPONENTS, random_state=seed, svd_solver="randomized").fit(cells)
+    cells = draw(stock, chosen, rng, Noise(depth=(2_000.0, 40_000.0)))
+    pca = PCA(COMPONENTS, random_state=seed, svd_solver="randomized").fit(unit(cells))
     profiles = (unit(np.log1p(stock.linear_SF)) - pca.mean_) @ pca.components_.T
     ontology = cell_ontology()
     above = [ontology.ancestors(targets[t]) | {targets[t]} for t in stock.class_S]
@@ -144,4 +146,4 @@ def components(
     for cl_id in trained.classes:
         members = [row for row, terms in enumerate(above) if cl_id in terms]
         means.append(profiles[members].mean(axis=0) if members else np.zeros(COMPONENTS))
-    return pca.mean_, pca.components_.T, np.array(means)
+    return pca.mean_, pca.components_.T, np.array(means), cells
