@@ -64,12 +64,13 @@ class Background:
         mean_F = np.asarray(features_SF.mean(axis=0), dtype=np.float64).ravel()
         # The data alone: a product of sparse matrices would look for what both have in common.
         squares_SF = sparse.csr_matrix(
-            (features_SF.data**2, features_SF.indices, features_SF.indptr), shape=features_SF.shape
+            (features_SF.data**2, features_SF.indices, features_SF.indptr),
+            shape=features_SF.shape,
         )
         square_F = np.asarray(squares_SF.mean(axis=0), dtype=np.float64).ravel()
         variance_F = np.maximum(square_F - mean_F**2, 0.0)
         library_F = np.where(present_F, model.tensors["background.mean"], 0.0).astype(np.float64)
-        # A panel is normalised within its genes: its values lie higher than a whole transcriptome's.
+        # A panel is normalised within its genes: its values lie higher than those of all genes.
         linear_F = np.expm1(library_F)
         library_F = np.log1p(linear_F * (np.expm1(mean_F).sum() / max(linear_F.sum(), 1e-9)))
         library_variance_F = model.tensors["background.spread"].astype(np.float64) ** 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
+from sklearn.isotonic import IsotonicRegression
 
 from cellmodels.annotate.default_annotator import DefaultAnnotator
 from cellmodels.annotate.marker_table import marker_scores
@@ -17,9 +18,8 @@ from cellmodels.ontology import cell_ontology
 
 # Shapes: N rows (cells, clusters or lists), C classes.
 
-MARKER_WEIGHTS = (0.0, 10.0, 20.0, 30.0, 45.0)
-CONTRAST_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
-TEMPERATURES = (0.7, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0)
+TEMPERATURES = (0.7, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0, 4.0, 5.0)
+KNOTS = 12
 
 
 @dataclass(frozen=True)
@@ -103,22 +103,20 @@ def loss(
     return float(-np.log(right).mean()), float(best.mean())
 
 
-def fit(cells: Evidence, clusters: Evidence) -> dict:
-    """Weights and temperatures with the least loss.
+def fit_temperature(cells: Evidence, markers: float) -> float:
+    """The temperature of single cells' scores with the least loss."""
+    return min((loss(cells, markers, 0.0, t)[0], t) for t in TEMPERATURES)[1]
 
-    The marker weight is common to cells and clusters: it minimises the sum of their losses.
+
+def stated_confidence(curve: pd.DataFrame) -> list[tuple[float, float]]:
+    """Pairs of a computed probability and the share of answers at it that hold, rising.
+
+    Isotonic regression over bins of equal size keeps a larger probability from being worth less.
     """
-    found = []
-    for markers in MARKER_WEIGHTS:
-        cell = min((loss(cells, markers, 0.0, t)[0], t) for t in TEMPERATURES)
-        grid = itertools.product(CONTRAST_WEIGHTS, TEMPERATURES)
-        cluster = min((loss(clusters, markers, w, t)[0], t, w) for w, t in grid)
-        found.append((cell[0] + cluster[0], markers, cell, cluster))
-    _, markers, cell, cluster = min(found)
-    return {
-        "weights": {"markers": markers, "contrast": cluster[2]},
-        "temperature_cell": cell[1],
-        "temperature_cluster": cluster[1],
-        "loss_cell": round(cell[0], 4),
-        "loss_cluster": round(cluster[0], 4),
-    }
+    known = curve[curve["known"]].sort_values("confidence", kind="stable")
+    bins = np.array_split(known[["confidence", "holds"]].to_numpy(dtype=float), KNOTS)
+    computed, found = np.array([part.mean(axis=0) for part in bins]).T
+    found = np.clip(IsotonicRegression().fit_transform(computed, found), 0.0, 0.99)
+    return [
+        (round(x, 4), round(y, 4)) for x, y in zip(computed.tolist(), found.tolist(), strict=True)
+    ]
