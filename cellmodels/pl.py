@@ -209,6 +209,9 @@ def evidence(
     """
     require_annotation(adata, key)
     genes = evidence_genes(str(adata.uns[key]["clusters"]), n_genes)
+    # The cells of a mixed cluster keep their own names: nobody may bear the cluster's.
+    borne = set(adata.obs[f"{key}_cell_type"].astype(str))
+    genes = {name: group for name, group in genes.items() if name in borne}
     if not genes:
         msg = "No cluster has genes that speak for its name."
         fix = "Evidence comes with clusters: cm.tl.annotate(adata, cluster=True)"
