@@ -27,9 +27,9 @@ FOLDS = 3
 WEIGHTS = {"markers": 30.0, "contrast": 8.0}
 CHOSEN = {
     "temperature_cluster": 2.0,
-    "temperature_list": 1.5,
+    "temperature_list": 1.0,
     "threshold": 0.5,
-    "threshold_list": 0.3,
+    "threshold_list": 0.1,
     "least_genes": 20,
     "elsewhere": -3.0,
 }
