@@ -23,7 +23,7 @@ STATES = {
     "empty": "nothing but zeros",
     "mixed": "counts and logarithms mixed",
 }
-SURE = 0.85
+SURE = 0.75
 
 
 def number(count: int, one: str, many: str = "") -> str:
