@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Shapes: S sampled cells, B cells, K components, N neighbours.
 
-SKETCH = 20_000
+SKETCH = 12_000
 NEIGHBOURS = 15
 # Cells up to which each resolution is used; the steps CellTypist documents for its over-clustering.
 RESOLUTIONS = ((5_000, 5.0), (20_000, 10.0), (40_000, 15.0), (100_000, 20.0), (200_000, 25.0))
