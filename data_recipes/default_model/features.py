@@ -25,7 +25,7 @@ def shared_markers(row: MarkerRow, kind: str) -> tuple[str, ...]:
 
 
 def choose_genes(
-    references: References, rows: Iterable[MarkerRow], *, per_study: int = 60, per_library: int = 60
+    references: References, rows: Iterable[MarkerRow], *, per_study: int = 30, per_library: int = 30
 ) -> np.ndarray:
     """Every marker gene, and the genes that stand out most in each reference.
 

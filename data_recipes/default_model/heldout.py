@@ -80,7 +80,7 @@ def read_profiles(folder: Path, organism: str) -> tuple[np.ndarray, pd.DataFrame
 
 
 def test_sets(
-    folder: Path, fold: int, folds: int, condition: Condition, *, per_type: int = 40, seed: int = 0
+    folder: Path, fold: int, folds: int, condition: Condition, *, per_type: int = 25, seed: int = 0
 ) -> Iterator[TestSet]:
     """One test set for each data set that `fold` holds out."""
     for organism in ("human", "mouse"):

@@ -22,9 +22,9 @@ class TrainConfig:
 
     hidden: int = 256
     width: int = 96
-    pool: int = 40_960
-    pools: int = 3
-    epochs: int = 6
+    pool: int = 24_576
+    pools: int = 5
+    epochs: int = 5
     batch: int = 512
     lr: float = 2e-3
     weight_decay: float = 0.02

@@ -13,11 +13,10 @@ import pytest
 
 from biosequence.errors import InputError, RemoteError, UsageError
 from cellmodels.annotate import AnnotateOptions, annotate_cells, annotate_file
+from cellmodels.annotate import dask as shards
 from cellmodels.stream import open_cells
 
-distributed = pytest.importorskip("distributed")
-
-shards = pytest.importorskip("cellmodels.annotate.dask")
+distributed = pytest.importorskip("distributed", reason="needs the extra bioseq-toolkit[dask]")
 
 
 @pytest.fixture(scope="module")
