@@ -136,11 +136,8 @@ def _annotate(adata: AnnData, options: AnnotateOptions) -> None:
 
     results = stored(annotate_cells(adata, options), options.key_added)
     annotate_memory(adata, **results)
-    # What an earlier call left and this one does not write would contradict the new names.
-    cluster, colours = f"{options.key_added}_cluster", f"{options.key_added}_cell_type_colors"
-    if cluster not in results["obs"] and cluster in adata.obs:
-        del adata.obs[cluster]
-    adata.uns.pop(colours, None)
+    # Colours of an earlier call belong to other names.
+    adata.uns.pop(f"{options.key_added}_cell_type_colors", None)
 
 
 def _names(candidates: str | Sequence[str] | None) -> str | tuple[str, ...] | None:

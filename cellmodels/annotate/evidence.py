@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -43,6 +44,19 @@ def expected_markers(cl_id: str, organism: str) -> tuple[str, ...]:
     return tuple(genes)
 
 
+def speaking_markers(cl_id: str, organism: str) -> tuple[str, ...]:
+    """Genes that speak for a type: the expected ones, then its subtypes', shared ones first.
+
+    A broad type may have none of its own, since its markers stand with its subtypes.
+    """
+    ontology = cell_ontology()
+    table = markers_of(organism)
+    own = expected_markers(cl_id, organism)
+    below = [table[term] for term in table if term != cl_id and ontology.is_a(term, cl_id)]
+    shared = Counter(gene for markers in below for gene in markers)
+    return own + tuple(gene for gene, _ in shared.most_common() if gene not in own)
+
+
 def evidence(
     cl_id: str,
     mean_F: np.ndarray,
@@ -62,7 +76,8 @@ def evidence(
     where
         Column of each gene.
     """
-    wanted = [gene for gene in expected_markers(cl_id, organism) if gene in where]
+    expected = expected_markers(cl_id, organism)
+    wanted = [gene for gene in speaking_markers(cl_id, organism) if gene in where]
     columns = np.array([where[gene] for gene in wanted], dtype=np.int64)
     if not len(columns):
         return (), ()
@@ -73,7 +88,8 @@ def evidence(
     ]
     # The table's order counts as much as the data: a weakly shown top marker beats a late one.
     shown.sort(key=lambda i: -(contrast[i] / (1 + 0.15 * i)))
-    missing = [wanted[i] for i in range(min(6, len(wanted))) if share[i] < SILENT_SHARE]
+    first = [i for i in range(min(6, len(wanted))) if wanted[i] in expected]
+    missing = [wanted[i] for i in first if share[i] < SILENT_SHARE]
     return tuple(wanted[i] for i in shown[:SHOWN]), tuple(missing)
 
 

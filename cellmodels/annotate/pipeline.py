@@ -175,9 +175,9 @@ def stored(result: AnnotationResult, key: str) -> dict[str, dict[str, Any]]:
         f"{key}_cell_type_ontology_term_id": pd.Categorical(result.ontology_term_id),
         f"{key}_confidence": result.confidence.astype(np.float32),
         f"{key}_cell_type_per_cell": pd.Categorical(result.per_cell),
+        # Clusters that an earlier run left would contradict the new names.
+        f"{key}_cluster": None if result.cluster is None else pd.Categorical(result.cluster),
     }
-    if result.cluster is not None:
-        obs[f"{key}_cluster"] = pd.Categorical(result.cluster)
     uns = {
         "params": result.params,
         "classes": np.array(result.classes, dtype=str),

@@ -13,6 +13,7 @@ from cellmodels.ontology import cell_ontology
 from .annotator import Annotator, BoundAnnotator
 from .answers import AnswerTree
 from .calibration import Calibration, tissue_prior
+from .candidates import candidate_ids
 from .default_annotator import DefaultAnnotator
 from .options import AnnotateOptions
 
@@ -79,29 +80,11 @@ def answers_for(
     annotator: Annotator, options: AnnotateOptions, calibration: Calibration
 ) -> tuple[AnswerTree, np.ndarray, str]:
     """The allowed answers, the log-prior of each class, and the resolved tissue name."""
-    tree = AnswerTree(annotator.classes, extra=annotator.answers, only=_candidates(options))
+    only = candidate_ids(options.candidates, options.tissue)
+    tree = AnswerTree(annotator.classes, extra=annotator.answers, only=only)
     if options.candidates is not None and tree.without_class:
         names = ", ".join(cell_ontology().name(n) for n in tree.without_class)
         msg = f"The model knows no type at or below: {names}."
         raise UsageError(msg, where="--candidates", fix="Leave them out, or name a broader type.")
     prior, tissue = tissue_prior(annotator.tissues, options.tissue, calibration.elsewhere)
     return tree, np.where(tree.allowed_C, prior, -np.inf), tissue
-
-
-def _candidates(options: AnnotateOptions) -> tuple[str, ...] | None:
-    if options.candidates is None:
-        return None
-    given = options.candidates
-    texts = given.split(",") if isinstance(given, str) else given
-    ontology = cell_ontology()
-    found = []
-    for text in (text.strip() for text in texts):
-        match = ontology.resolve(text, tissue=options.tissue)
-        if match is None:
-            near = ", ".join(ontology.suggest(text))
-            msg = f"No cell type is called {text!r}."
-            raise UsageError(
-                msg, where="--candidates", fix=f"Did you mean: {near}?" if near else "Use CL names."
-            )
-        found.append(match.id)
-    return tuple(dict.fromkeys(found))

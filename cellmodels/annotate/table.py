@@ -16,7 +16,7 @@ from cellmodels.genes import map_genes, shared_names
 from .annotator import Annotator
 from .answers import AnswerTree
 from .calibration import Calibration, probabilities, tissue_prior
-from .evidence import expected_markers, shown_names
+from .evidence import shown_names, speaking_markers
 from .marker_table import MarkerTable
 from .options import AnnotateOptions
 from .result import UNKNOWN, AnnotationSummary, Call
@@ -111,8 +111,8 @@ def annotate_markers(
             prior = log_prior + _own_tissue(one, annotator, calibration)
         call = _call(x_F, scores, prior, tree, calibration, options.min_confidence)
         known = [shared[g] for g in one.genes[:LONGEST]]
-        expected = set(expected_markers(call.cl_id, genes.organism)) if call.known else set()
-        evidence = shown_names([g for g in known if g in expected], genes.organism)
+        speaking = set(speaking_markers(call.cl_id, genes.organism)) if call.known else set()
+        evidence = shown_names([g for g in known if g in speaking], genes.organism)
         rows.append(
             {
                 "cluster": one.cluster,

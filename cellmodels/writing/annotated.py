@@ -43,7 +43,7 @@ def write_annotated(
         A .h5ad file, or a .zarr folder for a zarr input. It appears when it is complete.
     obs
         Columns for the table of cells, one value a cell, in the order of the input. A column of the
-        same name is replaced.
+        same name is replaced; None takes it out.
     obsm
         Embeddings, [n_obs, dimensions].
     uns

@@ -29,7 +29,7 @@ def annotate_memory(
     adata
         The object, in memory or backed; of a backed one only the part in memory changes.
     obs
-        Columns for the table of cells, one value a cell.
+        Columns for the table of cells, one value a cell; None takes a column out.
     obsm
         Embeddings, [n_obs, dimensions].
     uns
@@ -50,7 +50,10 @@ def annotate_memory(
         )
     results = Results(num_cells=adata.n_obs, obs=obs, obsm=obsm, uns=uns)
     for name, values in results.obs.items():
-        adata.obs[name] = storable_column(values)
+        if values is not None:
+            adata.obs[name] = storable_column(values)
+        elif name in adata.obs:
+            del adata.obs[name]
     for name, value in results.obsm.items():
         adata.obsm[name] = np.asarray(value)
     for name, value in results.uns.items():

@@ -38,12 +38,17 @@ def put_results(root: Any, source: AnnDataSource, results: Results) -> None:
 def _put_columns(table: Any, results: Results, *, where: str) -> None:
     order = [_text(name) for name in table.attrs["column-order"]]
     for name, values in results.obs.items():
-        if name == _text(table.attrs["_index"]):
+        if values is not None and name == _text(table.attrs["_index"]):
             raise InputError(
                 f"The cell names are stored as {name!r}, where a result would go.",
                 where=where,
                 fix="Choose another key_added.",
             )
+        if values is None:
+            if name in order:
+                _remove(table, name)
+                order.remove(name)
+            continue
         _replace(table, name, storable_column(values))
         if name not in order:
             order.append(name)
@@ -68,9 +73,13 @@ def _rewrite_tables(root: Any, source: AnnDataSource) -> None:
 
 
 def _replace(group: Any, name: str, value: Any) -> None:
+    _remove(group, name)
+    write_elem(group, name, value)
+
+
+def _remove(group: Any, name: str) -> None:
     if name in group:
         del group[name]
-    write_elem(group, name, value)
 
 
 def _is_dataset(element: Any) -> bool:

@@ -30,7 +30,7 @@ class Results:
     num_cells: int
     """Number of cells that the results belong to."""
     obs: Mapping[str, Any]
-    """Columns of obs: arrays or categoricals, [num_cells]."""
+    """Columns of obs: arrays or categoricals, [num_cells]; None takes a column of that name out."""
     obsm: Mapping[str, np.ndarray]
     """Embeddings, [num_cells, dimensions]."""
     uns: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Results:
                     fix=f"Use {name.replace('/', '_')!r}.",
                 )
         for name, value in {**self.obs, **self.obsm}.items():
-            if len(value) != self.num_cells:
+            if value is not None and len(value) != self.num_cells:
                 msg = f"{name} has {len(value)} rows for {self.num_cells} cells"
                 raise ValueError(msg)
 

@@ -33,6 +33,9 @@ def write_streamed(source: CellSource, path: Path, results: Results) -> None:
         root.attrs["encoding-version"] = "0.1.0"
         obs = storable_table(source.obs)
         for name, values in results.obs.items():
+            if values is None:
+                obs = obs.drop(columns=name, errors="ignore")
+                continue
             values = storable_column(values)
             obs[name] = pd.Series(values, index=obs.index, dtype=values.dtype)
         write_elem(root, "obs", obs)

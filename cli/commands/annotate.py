@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -140,17 +141,18 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _candidates(value: str | None) -> tuple[str, ...] | None:
+def _candidates(value: str | None) -> str | tuple[str, ...] | None:
     if value is None:
         return None
-    path = Path(value)
-    separator = "," if not path.is_file() else "\n"
-    text = path.read_text(encoding="utf-8") if path.is_file() else value
-    names = tuple(name for part in text.split(separator) if (name := part.strip()))
+    # A long list is no file name, and asking for one that long is an error of its own.
+    path = Path(value) if len(os.fsencode(value)) < 256 and Path(value).is_file() else None
+    lines = path.read_text(encoding="utf-8").splitlines() if path else value.split(",")
+    names = tuple(name for line in lines if (name := line.strip()))
     if not names:
         raise UsageError(
             "There is no cell type in the list of candidates.",
             where=f"--candidates {value}",
             fix='Give names or CL ids: --candidates "B cell, CL:0000623".',
         )
-    return names
+    # Only the ontology knows which commas are part of a name.
+    return names if path else value

@@ -81,7 +81,7 @@ def test_the_defaults_are_the_contracts(calls: Calls) -> None:
         (["--no-report"], {"report": False}),
         (["--no-cluster"], {"cluster": False}),
         (["--cluster-key", "leiden"], {"cluster_key": "leiden"}),
-        (["--candidates", "B cell, CL:0000623"], {"candidates": ("B cell", "CL:0000623")}),
+        (["--candidates", "B cell, CL:0000623"], {"candidates": "B cell, CL:0000623"}),
         (["--method", "llm", "--llm", "a/b"], {"method": "llm", "llm": "a/b"}),
         (["--min-confidence", "0.5"], {"min_confidence": 0.5}),
         (["--dask", "tcp://host:8786"], {"dask": "tcp://host:8786"}),
@@ -91,6 +91,12 @@ def test_the_defaults_are_the_contracts(calls: Calls) -> None:
 def test_each_option_arrives(calls: Calls, args: list[str], changed: dict[str, Any]) -> None:
     assert bioseq("cells.h5ad", *args) == 0
     assert calls.seen[0][1] == DEFAULTS | changed
+
+
+def test_a_list_of_candidates_may_be_longer_than_a_file_name(calls: Calls) -> None:
+    text = ", ".join(["B cell"] * 100)
+    assert bioseq("cells.h5ad", "--candidates", text) == 0
+    assert calls.seen[0][1]["candidates"] == text
 
 
 def test_candidates_come_from_a_file_one_a_line(calls: Calls, tmp_path: Path) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cellmodels.annotate.evidence import evidence, expected_markers, shown_names
+from cellmodels.annotate.evidence import (
+    evidence,
+    expected_markers,
+    shown_names,
+    speaking_markers,
+)
 from cellmodels.knowledge import marker_rows
 from cellmodels.ontology import cell_ontology
 
@@ -80,3 +85,23 @@ def test_markers_are_the_types_own_then_those_above_it() -> None:
 def test_names_are_written_as_the_organism_writes_them() -> None:
     assert shown_names(("CD79A", "MS4A1"), "human") == ("CD79A", "MS4A1")
     assert shown_names(("CD79A", "MS4A1", "Ly6g"), "mouse") == ("Cd79a", "Ms4a1", "Ly6g")
+
+
+def test_a_broad_type_without_markers_speaks_through_its_subtypes() -> None:
+    """The shared ones of the subtypes come first; none of them counts as missing."""
+    ontology = cell_ontology()
+    table = {row.cl_id: row for row in marker_rows() if row.organism != "mouse"}
+    broad = next(
+        a
+        for cl_id in table
+        for a in sorted(ontology.ancestors(cl_id))
+        if not expected_markers(a, "human") and sum(ontology.is_a(other, a) for other in table) > 3
+    )
+    genes = speaking_markers(broad, "human")
+    below = {g for c, row in table.items() if ontology.is_a(c, broad) for g in row.positive}
+    assert genes and below <= set(genes)
+    where = {gene: column for column, gene in enumerate(genes)}
+    first = np.zeros(len(genes))
+    first[0] = 2.0
+    shown, missing = evidence(broad, first, first / 2, np.zeros(len(genes)), where, "human")
+    assert (shown, missing) == ((genes[0],), ())

@@ -207,6 +207,20 @@ def test_annotating_twice_replaces_the_answer(annotate: Callable, cells: ad.AnnD
     pd.testing.assert_frame_equal(again.obs, once.obs)
 
 
+def test_clusters_of_an_earlier_run_do_not_stay(annotate: Callable, cells: ad.AnnData) -> None:
+    first, summary = annotate(cells)
+    assert "bioseq_cluster" in first.obs
+    again, _ = annotate(
+        summary.output, output=summary.output.with_name("again.h5ad"), cluster=False
+    )
+    assert list(again.obs) == [name for name in first.obs if name != "bioseq_cluster"]
+
+
+def test_candidates_may_hold_commas(annotate: Callable, cells: ad.AnnData) -> None:
+    adata, _ = annotate(cells, candidates="B cell, CD8-positive, alpha-beta T cell,NK cells")
+    assert set(adata.uns["bioseq"]["classes"]) == {"CL:0000236", "CL:0000625", "CL:0000623"}
+
+
 def test_another_key_keeps_the_first_answer(annotate: Callable, cells: ad.AnnData) -> None:
     first, summary = annotate(cells)
     both, _ = annotate(summary.output, output=summary.output.with_name("b.h5ad"), key_added="other")

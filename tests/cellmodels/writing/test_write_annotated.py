@@ -122,6 +122,16 @@ def test_other_formats_become_h5ad(name, make_file, counts, results, tmp_path):
         assert found.obsm["UMAP"].shape == (N, 2)
 
 
+@pytest.mark.parametrize("name", ["h5ad_gzip", "zarr_v3", "memory"])
+def test_none_takes_a_column_out(name, make_file, cells, tmp_path):
+    source = cells if name == "memory" else make_file(name)
+    output = tmp_path / ("out.zarr" if name == "zarr_v3" else "out.h5ad")
+    with open_cells(source) as opened:
+        obs = {"batch": None, "never_there": None}
+        write_annotated(opened, output, obs=obs, obsm={}, uns={})
+    assert list(read(output).obs) == ["depth"]
+
+
 def test_h5ad_elements_that_are_not_results_keep_their_bytes(make_file, results, tmp_path):
     path, output = make_file("h5ad_gzip"), tmp_path / "out.h5ad"
     with open_cells(path) as source:
