@@ -60,18 +60,44 @@ class Scale:
     def _depth(cl_id: str) -> tuple[int, str]:
         return len(cell_ontology().ancestors(cl_id)), cl_id
 
-    def score(self, answer: str, truth_ids: str, truth_types: str) -> float:
-        """1 for the label or a finer type, 0.5 for its broad type, else 0; labels need no id."""
+    def score(self, answer: str, truth: dict[str, str]) -> float:
+        """1 for the label or a finer type, 0.5 for its broad type, else 0; labels need no id.
+
+        Parameters
+        ----------
+        answer
+            Cell Ontology id; empty for no answer.
+        truth
+            A row of the table: ``manual_annotation``, ``manual_CLID`` and ``manual_broadtype``.
+        """
         ontology = cell_ontology()
-        if not answer or answer not in ontology:
-            return 0.0
-        if any(one in ontology and ontology.is_a(answer, one) for one in _ids(truth_ids)):
+        name = ontology.name(answer) if answer in ontology else ""
+        return self._grade(name, [answer], self.broad_types(answer), truth)
+
+    def published_score(self, row: dict[str, str], method: str) -> float:
+        """The same for a method's published answers in one row, with their own broad types."""
+        answers, given = _ids(row[f"{method}_CLID"]), _names(row[f"{method}_broadtype"])
+        return self._grade(row[f"{method}_annotation"], answers, given, row)
+
+    def _grade(
+        self, name: str, answers: list[str], given: frozenset[str], truth: dict[str, str]
+    ) -> float:
+        ontology = cell_ontology()
+        truths = [one for one in _ids(truth["manual_CLID"]) if one in ontology]
+        known = [one for one in answers if one in ontology]
+        if name and _plain(name) == _plain(truth["manual_annotation"]):
             return 1.0
-        wanted, given = _names(truth_types), self.broad_types(answer)
+        if any(ontology.is_a(answer, one) for answer in known for one in truths):
+            return 1.0
+        wanted = _names(truth["manual_broadtype"])
         same = wanted & given or any(
             frozenset((one, other)) in self.related for one in wanted for other in given
         )
         return 0.5 if same else 0.0
+
+
+def _plain(label: str) -> str:
+    return label.lower().removesuffix("s")
 
 
 def _ids(text: str) -> list[str]:

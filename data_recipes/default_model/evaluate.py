@@ -19,7 +19,7 @@ from cellmodels.ontology import cell_ontology
 
 from .baselines import correlation, majority, marker_counting
 from .export import plain_tissue
-from .heldout import Condition, TestSet, test_sets
+from .heldout import MALIGNANT, Condition, TestSet, test_sets
 from .references import References
 
 
@@ -144,9 +144,10 @@ def _rows(test: TestSet, condition: Condition, method: str, answer, confidence) 
         known = answer[members] != ""
         mean = float(confidence[members][known].mean()) if known.any() else float("nan")
         exact, parent, lineage = graded.sum(axis=0).tolist()
+        kind = ", malignant cells" if label.startswith(MALIGNANT) else ""
         rows.append(
             Row(
-                condition.name,
+                condition.name + kind,
                 method,
                 test.organism,
                 test.tissue,

@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from cellmodels.ontology import cell_ontology
+
 from .references import DUPLICATED_DATASETS, curated_ids, unlog
+from .tumours import clone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,9 @@ class Condition:
         Share of the data set's mean in each cell.
     panel
         Number of genes kept (the most variable ones of the data set); 0 keeps all.
+    clones
+        Clones grown from each epithelial type of the data set; their cells bear its label. Data
+        sets without such a type are left out. 0 leaves every cell healthy.
     """
 
     name: str
@@ -42,6 +48,7 @@ class Condition:
     platform_sigma: float = 0.4
     ambient: float = 0.05
     panel: int = 0
+    clones: int = 0
 
 
 CONDITIONS = (
@@ -49,7 +56,10 @@ CONDITIONS = (
     Condition(name="10x shallow", depth=800.0),
     Condition(name="Smart-seq", depth=100_000.0, gene_sigma=1.2, platform_sigma=0.6, ambient=0.01),
     Condition(name="panel 500", panel=500),
+    Condition(name="tumour", clones=3, ambient=0.1),
 )
+EPITHELIAL = "CL:0000066"
+MALIGNANT = "malignant, from "
 
 
 def fold_of(dataset: str, folds: int) -> int:
@@ -89,13 +99,35 @@ def test_sets(
             if fold_of(dataset, folds) != fold:
                 continue
             rows = np.flatnonzero((obs["dataset"] == dataset).to_numpy())
-            adata = draw_cells(linear[rows], condition, per_type, _seed(dataset, seed))
+            profiles, cl_id = linear[rows], obs["cl_id"].to_numpy()[rows]
+            label = obs["cell_type_orig"].to_numpy()[rows]
+            if condition.clones:
+                grown, origin = _clones(profiles, cl_id, names, condition, _seed(dataset, seed))
+                if not len(origin):
+                    continue
+                profiles, cl_id = np.vstack([profiles, grown]), np.append(cl_id, cl_id[origin])
+                label = np.append(label, [MALIGNANT + name for name in label[origin]])
+            adata = draw_cells(profiles, condition, per_type, _seed(dataset, seed))
             adata.var_names = pd.Index(names)
-            adata.obs["cl_id"] = np.repeat(obs["cl_id"].to_numpy()[rows], per_type)
-            adata.obs["label"] = np.repeat(obs["cell_type_orig"].to_numpy()[rows], per_type)
+            adata.obs["cl_id"] = np.repeat(cl_id, per_type)
+            adata.obs["label"] = np.repeat(label, per_type)
             if condition.panel:
                 adata = adata[:, _most_variable(linear[rows], condition.panel)].copy()
             yield TestSet(dataset, obs["tissue"].iloc[rows[0]], organism, adata)
+
+
+def _clones(
+    linear_RG: np.ndarray, cl_id: np.ndarray, names: np.ndarray, condition: Condition, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clones grown from epithelial profiles, and the row that each was grown from."""
+    ontology = cell_ontology()
+    rng = np.random.default_rng(seed)
+    origin = np.repeat(
+        np.flatnonzero([ontology.is_a(one, EPITHELIAL) for one in cl_id]), condition.clones
+    )
+    organ_G = linear_RG.mean(axis=0)
+    grown = [clone(linear_RG[row], organ_G, names, rng) for row in origin]
+    return np.array(grown, np.float32).reshape(len(grown), linear_RG.shape[1]), origin
 
 
 def draw_cells(linear_RG: np.ndarray, condition: Condition, per_type: int, seed: int) -> ad.AnnData:

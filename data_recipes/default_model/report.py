@@ -12,6 +12,7 @@ import pandas as pd
 from cellmodels.annotate import AnnotateOptions
 from cellmodels.annotate.table_reading import MarkerList
 
+from .agreement import METHODS, Scale
 from .evaluate import (
     Row,
     calibration_error,
@@ -92,8 +93,13 @@ def held_lists(profiles: Path, folds: list[Path]) -> pd.DataFrame:
 
 
 def development_lists(path: Path, model: Path) -> pd.DataFrame:
-    """The 125 lists of the development slice, with the published agreement of six methods."""
-    frame = pd.read_csv(path, keep_default_na=False)
+    """The 125 lists of the development slice: our score, and that of six methods' answers.
+
+    All are graded alike: exact or finer 1, the same broad type (of the published table) 0.5. The
+    published agreement, which gives a finer answer 0.5 only, stands beside.
+    """
+    frame = pd.read_csv(path, keep_default_na=False, dtype=str)
+    scale = Scale.of(frame)
     found = []
     for dataset, organism in (("HCL", "human"), ("MCA", "mouse")):
         part = frame[frame["dataset"] == dataset].reset_index(drop=True)
@@ -101,12 +107,17 @@ def development_lists(path: Path, model: Path) -> pd.DataFrame:
             MarkerList(str(i), tuple(gene.strip() for gene in genes.split(",")))
             for i, genes in enumerate(part["marker"])
         ]
-        graded = list_scores(
-            lists, part["manual_CLID"], AnnotateOptions(model=str(model), organism=organism)
-        )
-        others = part[[column for column in part if column.endswith("_agreement")]]
+        options = AnnotateOptions(model=str(model), organism=organism)
+        graded = list_scores(lists, part["manual_CLID"], options)
+        graded = graded.rename(columns={"score": "lineage_score"})
         graded = graded.assign(dataset=dataset, manual=part["manual_annotation"])
-        found.append(pd.concat([graded, others.apply(pd.to_numeric, errors="coerce")], axis=1))
+        rows = part.to_dict("records")
+        answers = zip(graded["ontology_term_id"], rows, strict=True)
+        graded["score"] = [scale.score(answer, row) for answer, row in answers]
+        for method in METHODS:
+            graded[method] = [scale.published_score(row, method) for row in rows]
+            graded[f"{method}_agreement"] = pd.to_numeric(part[f"{method}_agreement"])
+        found.append(graded)
     return pd.concat(found)
 
 
@@ -136,7 +147,7 @@ def markdown(results: dict) -> str:
     lists = results["lists"].groupby(["organism", "setting"])["score"].agg(["mean", "count"])
     parts += ["\n## Marker lists\n", table_text(lists.round(3).reset_index())]
     dev = results["development_lists"]
-    columns = ["score", *(column for column in dev if column.endswith("_agreement"))]
+    columns = ["score", "lineage_score", *METHODS, *(f"{one}_agreement" for one in METHODS)]
     parts += ["\n\n", table_text(dev.groupby("dataset")[columns].mean().round(3).T.reset_index())]
     return "\n".join(parts) + "\n"
 

@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 from bioseq_recipes.default_model.baselines import correlation, majority, marker_counting
 from bioseq_recipes.default_model.calibrate import right_classes
-from bioseq_recipes.default_model.heldout import CONDITIONS, Condition, draw_cells, fold_of
+from bioseq_recipes.default_model.heldout import (
+    CONDITIONS,
+    EPITHELIAL,
+    MALIGNANT,
+    Condition,
+    draw_cells,
+    fold_of,
+)
 from bioseq_recipes.default_model.heldout import test_sets as held_out_sets
+from bioseq_recipes.default_model.tumours import DIVIDING, clone
 from scipy import sparse
 
 from cellmodels.annotate.evidence import markers_of
+from cellmodels.ontology import cell_ontology
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +97,32 @@ def test_a_fold_holds_its_own_data_sets_and_no_other(shared) -> None:
         assert one.adata.n_vars == CONDITIONS[3].panel
         assert (one.adata.obs["cl_id"] != "").all()
         assert set(one.adata.obs.groupby("label").size()) <= {2, 4}
+
+
+def test_a_clone_divides_and_is_less_like_its_origin(profiles) -> None:
+    names = np.array([*(f"g{i}" for i in range(400 - len(DIVIDING))), *DIVIDING])
+    organ = profiles.mean(axis=0)
+    grown = clone(profiles[0], organ, names, np.random.default_rng(0))
+    own = slice(0, 30)
+    healthy = np.log1p(profiles[0, own]) - np.log1p(organ[own])
+    malignant = np.log1p(grown[own]) - np.log1p(organ[own])
+    assert 0 < malignant.mean() < 0.8 * healthy.mean()
+    assert grown.sum() == pytest.approx(profiles[0].sum(), rel=1e-4)
+    # Whole segments are gained and lost: the copies of genes differ by steps.
+    assert np.log2(grown / np.maximum(profiles[0], 1e-6)).std() > 0.4
+    other = clone(profiles[0], organ, names, np.random.default_rng(1))
+    assert not np.allclose(grown, other)
+    assert (grown[np.isin(names, DIVIDING)] > 1).all()
+
+
+def test_tumours_hold_their_own_clones_and_healthy_cells(shared) -> None:
+    tumour = next(condition for condition in CONDITIONS if condition.clones)
+    found = next(held_out_sets(shared / "data/profiles", 0, 3, tumour, per_type=2))
+    obs = found.adata.obs
+    malignant = obs["label"].str.startswith(MALIGNANT)
+    assert 0 < malignant.mean() < 1
+    origin = obs["label"].str.removeprefix(MALIGNANT)
+    for label, part in obs[malignant].groupby("label"):
+        twins = obs[~malignant & (origin == label.removeprefix(MALIGNANT))]
+        assert set(part["cl_id"]) <= set(twins["cl_id"])
+    assert all(cell_ontology().is_a(one, EPITHELIAL) for one in obs["cl_id"][malignant])
