@@ -27,9 +27,10 @@ class Calibration:
     similarity_floor
         Least cosine between a cluster and the class it is given to; below it the cluster lies
         outside the reference.
-    stated
-        Pairs of a cluster's computed probability and the share of right answers found at it on
-        held-out data; the confidence is read off between them. None tells the probability itself.
+    stated, stated_list
+        Pairs of a computed probability and the share of right answers found at it on held-out
+        data, for clusters and for marker lists; the confidence is read off between them. None
+        tells the probability itself.
     least_genes
         Feature genes that a cell must show to be judged at all.
     elsewhere
@@ -43,6 +44,7 @@ class Calibration:
     threshold_list: float = 0.3
     similarity_floor: float = 0.0
     stated: tuple[tuple[float, float], ...] | None = None
+    stated_list: tuple[tuple[float, float], ...] | None = None
     least_genes: int = 20
     elsewhere: float = -3.0
 
@@ -53,10 +55,25 @@ class Calibration:
 
     def confidence(self, probability: float) -> float:
         """What the computed probability of a cluster's answer is worth."""
-        if not self.stated:
-            return probability
-        computed, found = np.array(self.stated).T
-        return float(np.interp(probability, computed, found))
+        return read_off(self.stated, probability)
+
+    def confidence_list(self, probability: float) -> float:
+        """What the computed probability of the answer to a marker list is worth."""
+        return read_off(self.stated_list, probability)
+
+
+def read_off(stated: Sequence[tuple[float, float]] | None, probability: float) -> float:
+    """The value at a probability between stated pairs; the probability itself without them.
+
+    Examples
+    --------
+    >>> read_off([(0.5, 0.6), (1.0, 0.8)], 0.75)
+    0.7
+    """
+    if not stated:
+        return probability
+    computed, found = np.array(stated).T
+    return float(np.interp(probability, computed, found))
 
 
 def probabilities(log_p_BC: np.ndarray, temperature: float, log_prior_C: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from .table_reading import MarkerList, read_marker_table
 LONGEST = 30
 FEWEST = 2
 # What the marker table counts beside the encoder; chosen on held-out profiles.
-TABLE_WEIGHT = 2.0
+TABLE_WEIGHT = 3.0
 
 
 def annotate_table(path: Path, options: AnnotateOptions) -> AnnotationSummary:
@@ -165,4 +165,5 @@ def _call(
         reason = f"low overlap: fewer than {FEWEST} genes of the list are known to the model"
         return Call(UNKNOWN, "", 0.0, reason=reason)
     p_C = probabilities(scores[None], calibration.temperature_list, prior)[0]
-    return tree.call(p_C, calibration.threshold_list, minimum)
+    worth = calibration.confidence_list
+    return tree.call(p_C, calibration.threshold_list, minimum, worth=worth)

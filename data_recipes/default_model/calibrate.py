@@ -10,11 +10,14 @@ import pandas as pd
 from scipy import sparse
 from sklearn.isotonic import IsotonicRegression
 
+from cellmodels.annotate.calibration import read_off
 from cellmodels.annotate.default_annotator import DefaultAnnotator
 from cellmodels.annotate.marker_table import marker_scores
 from cellmodels.default import DefaultModel
 from cellmodels.genes import map_genes
 from cellmodels.ontology import cell_ontology
+
+from .heldout import fold_of
 
 # Shapes: N rows (cells, clusters or lists), C classes.
 
@@ -106,6 +109,25 @@ def loss(
 def fit_temperature(cells: Evidence, markers: float) -> float:
     """The temperature of single cells' scores with the least loss."""
     return min((loss(cells, markers, 0.0, t)[0], t) for t in TEMPERATURES)[1]
+
+
+def cross_fitted(fitted: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """`told` with confidences read off what `fitted` shows for other data sets.
+
+    Data sets fall into two halves by their names. The confidence of an answer is read off the half
+    that it is not in, so that no data set vouches for itself.
+    """
+    parts = []
+    for half in (0, 1):
+        stated = stated_confidence(fitted[fitted["dataset"].map(_half) != half])
+        part = told[told["dataset"].map(_half) == half]
+        worth = [read_off(stated, one) for one in part["confidence"]]
+        parts.append(part.assign(confidence=worth))
+    return pd.concat(parts)
+
+
+def _half(dataset: str) -> int:
+    return fold_of(f"half {dataset}", 2)
 
 
 def stated_confidence(curve: pd.DataFrame) -> list[tuple[float, float]]:

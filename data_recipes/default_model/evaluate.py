@@ -93,10 +93,10 @@ def evaluate_fold(
             rows += _rows(test, condition, method, answer, confidence)
         truth = test.adata.obs["cl_id"].to_numpy()
         graded = [grade(a, t) for a, t in zip(result.ontology_term_id, truth, strict=True)]
-        holds = [_holds(a, t) for a, t in zip(result.ontology_term_id, truth, strict=True)]
+        held = [holds(a, t) for a, t in zip(result.ontology_term_id, truth, strict=True)]
         curves.append(
             pd.DataFrame(graded, columns=["exact", "parent", "lineage"]).assign(
-                holds=holds,
+                holds=held,
                 confidence=result.confidence,
                 known=result.ontology_term_id != "",
                 dataset=test.dataset,
@@ -105,7 +105,7 @@ def evaluate_fold(
     return rows, pd.concat(curves)
 
 
-def _holds(answer: str, truth: str) -> bool:
+def holds(answer: str, truth: str) -> bool:
     """Whether an answer is true of a cell: its type or one above it, or a finer one."""
     ontology = cell_ontology()
     return bool(answer) and (ontology.is_a(truth, answer) or ontology.is_a(answer, truth))

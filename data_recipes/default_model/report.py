@@ -6,18 +6,23 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from cellmodels.annotate import AnnotateOptions
 from cellmodels.annotate.table_reading import MarkerList
+from cellmodels.ontology import cell_ontology
 
 from .agreement import METHODS, Scale
+from .calibrate import cross_fitted
 from .evaluate import (
     Row,
     calibration_error,
     coverage_curve,
     evaluate_fold,
+    holds,
     list_scores,
     summary,
     top_lists,
@@ -30,9 +35,24 @@ METHODS_ON = "10x"
 
 
 def evaluate_all(
-    source: Path, work: Path, model: Path, references: References, folds: list[Path]
+    source: Path, model: Path, references: References, folds: list[Path], fitted: pd.DataFrame
 ) -> dict[str, pd.DataFrame | float]:
-    """Every table of the protocol."""
+    """Every table of the protocol.
+
+    Parameters
+    ----------
+    source
+        Folder with profiles/ and knowledge/.
+    model
+        The model trained on everything; it answers the lists of the development slice and of the
+        independent study.
+    references
+        The whole library.
+    folds
+        The graded models, one a fold, telling computed probabilities.
+    fitted
+        The answers that the calibration was fitted on.
+    """
     rows: list[Row] = []
     curves = []
     for fold, folder in enumerate(folds):
@@ -50,7 +70,8 @@ def evaluate_all(
             print(f"fold {fold}, {condition.name}: {len(found)} rows", flush=True)
         found, _ = evaluate_fold(*common, CONDITIONS[0], baselines=False, with_tissue=True)
         rows += found
-    curve = pd.concat(curves)
+    curve = cross_fitted(fitted, pd.concat(curves))
+    lists = held_lists(source / "profiles", folds)
     first = [row for row in rows if row.condition == METHODS_ON]
     return {
         "rows": pd.DataFrame([asdict(row) for row in rows]),
@@ -58,7 +79,11 @@ def evaluate_all(
         "by_tissue": summary(first, ("organism", "tissue", "method")),
         "coverage": coverage_curve(curve[curve["condition"] == METHODS_ON]),
         "calibration_error": calibration_error(curve),
-        "lists": held_lists(source / "profiles", folds),
+        "lists": lists,
+        "list_calibration_error": calibration_error(cross_fitted(lists, lists)),
+        "independent_lists": independent_lists(
+            source / "profiles" / "profiles_schcl_human.h5ad", model
+        ),
         "development_lists": development_lists(
             source / "knowledge" / "marker_lists_dev.csv.gz", model
         ),
@@ -83,12 +108,36 @@ def held_lists(profiles: Path, folds: list[Path]) -> pd.DataFrame:
                     graded = list_scores(given, obs["cl_id"].iloc[rows].tolist(), options)
                     found.append(
                         graded.assign(
+                            known=graded["ontology_term_id"] != "",
+                            holds=[
+                                holds(answer, truth)
+                                for answer, truth in zip(
+                                    graded["ontology_term_id"], graded["truth"], strict=True
+                                )
+                            ],
                             organism=organism,
                             dataset=dataset,
                             setting="tissue given" if tissue else "no tissue",
                             label=obs["cell_type_orig"].iloc[rows].to_numpy(),
                         )
                     )
+    return pd.concat(found)
+
+
+def independent_lists(path: Path, model: Path) -> pd.DataFrame:
+    """Top ten genes of the profiles of a study that no model has seen, one tissue sample a file."""
+    adata = ad.read_h5ad(path)
+    obs = adata.obs.astype(str)
+    linear, names = sparse.csr_matrix(adata.X).toarray(), np.asarray(adata.var_names)
+    known = obs["cell_ontology_id"].map(lambda one: one in cell_ontology()).to_numpy()
+    found = []
+    for sample in obs["sample"].unique():
+        rows = np.flatnonzero(known & (obs["sample"] == sample).to_numpy())
+        if len(rows) > 1:
+            options = AnnotateOptions(model=str(model), organism="human")
+            truth = obs["cell_ontology_id"].iloc[rows].tolist()
+            graded = list_scores(top_lists(linear[rows], names), truth, options)
+            found.append(graded.assign(sample=sample))
     return pd.concat(found)
 
 
@@ -146,6 +195,11 @@ def markdown(results: dict) -> str:
     parts += [f"\n\nExpected calibration error: {results['calibration_error']:.3f}\n"]
     lists = results["lists"].groupby(["organism", "setting"])["score"].agg(["mean", "count"])
     parts += ["\n## Marker lists\n", table_text(lists.round(3).reset_index())]
+    error = results["list_calibration_error"]
+    parts += [f"\n\nExpected calibration error of lists: {error:.3f}\n"]
+    other = results["independent_lists"]["score"]
+    parts += [f"\nIndependent study: {len(other)} lists, score {other.mean():.3f}, exact or finer "]
+    parts += [f"{(other == 1).mean():.3f}\n"]
     dev = results["development_lists"]
     columns = ["score", "lineage_score", *METHODS, *(f"{one}_agreement" for one in METHODS)]
     parts += ["\n\n", table_text(dev.groupby("dataset")[columns].mean().round(3).T.reset_index())]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from bioseq_recipes.default_model.baselines import correlation, majority, marker_counting
-from bioseq_recipes.default_model.calibrate import right_classes
+from bioseq_recipes.default_model.calibrate import cross_fitted, right_classes
 from bioseq_recipes.default_model.heldout import (
     CONDITIONS,
     EPITHELIAL,
@@ -126,3 +127,16 @@ def test_tumours_hold_their_own_clones_and_healthy_cells(shared) -> None:
         twins = obs[~malignant & (origin == label.removeprefix(MALIGNANT))]
         assert set(part["cl_id"]) <= set(twins["cl_id"])
     assert all(cell_ontology().is_a(one, EPITHELIAL) for one in obs["cl_id"][malignant])
+
+
+def test_no_data_set_vouches_for_its_own_confidence() -> None:
+    """Both halves get what the other half shows: one is always right, the other never."""
+    names = [f"d{i}" for i in range(40)]
+    half = {name: fold_of(f"half {name}", 2) for name in names}
+    rows = [(name, 0.5 + i / 100, True, half[name] == 0) for name in names for i in range(40)]
+    curve = pd.DataFrame(rows, columns=["dataset", "confidence", "known", "holds"])
+    told = cross_fitted(curve, curve)
+    assert len(told) == len(curve) and set(half.values()) == {0, 1}
+    right = told["dataset"].map(half) == 0
+    assert told["confidence"][right].max() < 0.01
+    assert told["confidence"][~right].min() > 0.98

@@ -63,7 +63,8 @@ def test_log1p_cp10k_without_a_place_in_raw_is_refused(blood: AnnData) -> None:
 def test_log1p_cp10k_copy_leaves_the_input_alone(blood: AnnData) -> None:
     found = cm.pp.log1p_cp10k(blood, copy=True)
     assert found is not None
-    assert list(found.layers) == ["log1p_cp10k"]
+    # From 0.13 on, anndata counts X among the layers, without a name.
+    assert [name for name in found.layers if name] == ["log1p_cp10k"]
     assert not blood.layers
     with pytest.raises(InputError, match="view"):
         cm.pp.log1p_cp10k(blood[:10])
