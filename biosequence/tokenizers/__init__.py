@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .characters import CharacterTokenizer
     from .dna import DNATokenizer
-    from .fim import ProteinTokens, concatenate_homologs, fill_in, infill_positions, infill_prompt
-    from .fim import read_fills, restore_spans, sample_spans, span_tokens
+    from .fim import (
+        ProteinTokens,
+        concatenate_homologs,
+        fill_in,
+        infill_positions,
+        infill_prompt,
+        read_fills,
+        restore_spans,
+        sample_spans,
+        span_tokens,
+    )
     from .kmer import KmerTokenizer
     from .lut import ByteTable
     from .masking import mask_tokens
     from .padding import pad_rows
     from .protein import ProteinTokenizer
     from .registry import get_tokenizer, register_tokenizer, tokenizer_names
-    from .strands import complement_ids, reverse_complement, reverse_complement_ids
     from .smiles import SmilesTokenizer, join_molecules
     from .smiles_legacy import LegacySmilesTokenizer
     from .smiles_selfies import SelfiesTokenizer
     from .storage import load_tokenizer
+    from .strands import complement_ids, reverse_complement, reverse_complement_ids
     from .tokenizer import BioTokenizer
     from .vocabulary import Vocabulary
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .tokenizer import BioTokenizer
 
-# What tokenizer_config.json says in any case. Without the last entry, older releases of transformers
-# take out blanks before punctuation when decoding.
+# What tokenizer_config.json says in any case. Without the last entry, releases of transformers
+# before 5 take out blanks before punctuation when decoding.
 _CONFIG: dict[str, Any] = {
     "tokenizer_class": "PreTrainedTokenizerFast",
     "model_input_names": ["input_ids", "attention_mask"],
@@ -90,11 +90,11 @@ def fast_tokenizer(tokenizer: BioTokenizer) -> Any:
 
 
 def one_of(characters: str) -> str:
-    """A regular expression of any one of some characters.
+    r"""A regular expression of any one of some characters.
 
     Examples
     --------
     >>> one_of("AC-]")
-    '[AC\\\\-\\\\]]'
+    '[AC\\-\\]]'
     """
     return "[" + "".join(re.escape(character) for character in characters) + "]"

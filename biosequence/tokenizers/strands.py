@@ -52,7 +52,8 @@ def reverse_complement_ids(ids: Any, vocabulary: Vocabulary, *, mask: Any = None
         if mask is None:
             return np.ascontiguousarray(other[..., ::-1])
         kept = np.asarray(mask).astype(bool)
-        # Places of the tokens that take part come first, in order; the k-th of n reads the (n-1-k)-th.
+        # Places of the tokens that take part come first, in order; the k-th of n reads the one
+        # at n-1-k.
         places = np.argsort(~kept, axis=-1, kind="stable")
         rank = kept.cumsum(-1) - 1
         source = np.where(kept, kept.sum(-1, keepdims=True) - 1 - rank, 0)

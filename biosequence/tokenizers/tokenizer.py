@@ -304,7 +304,7 @@ class BioTokenizer(ABC):
 
 
 def unknown_letter(letter: str, position: int, name: str, what: str, fix: str) -> InputError:
-    """The error for a letter that a tokenizer refuses; `position` counts from 0, its text from 1."""
+    """The error for a letter that a tokenizer refuses; `position` counts from 0."""
     place = f"position {position + 1:,} (counted from 1)"
     return InputError(
         f"{letter!r} at {place} is {what}.",

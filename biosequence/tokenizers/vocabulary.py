@@ -115,7 +115,9 @@ class Vocabulary:
             raise InputError(
                 f"{token!r} is not a token of this vocabulary.",
                 where=f"vocabulary of {len(self)} tokens",
-                fix=f"Did you mean {', '.join(map(repr, near))}?" if near else "Check its spelling.",
+                fix=f"Did you mean {', '.join(map(repr, near))}?"
+                if near
+                else "Check its spelling.",
             ) from None
 
     def token(self, number: int) -> str:
