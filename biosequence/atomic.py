@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
@@ -40,8 +40,9 @@ def atomic_file(output: str | Path) -> Iterator[Path]:
         yield partial
         partial.replace(target)
     except BaseException as error:
-        partial.unlink(missing_ok=True)
-        if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError):
+        with suppress(OSError):
+            partial.unlink()
+        if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError):
             raise InputError(
                 f"The output cannot be written ({error.strerror}).",
                 where=str(output),
