@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .errors import InputError
 
+_NOT_WRITABLE = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
+
 
 @contextmanager
 def atomic_file(output: str | Path) -> Iterator[Path]:
@@ -42,7 +44,9 @@ def atomic_file(output: str | Path) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             partial.unlink()
-        if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError):
+        if isinstance(
+            error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError
+        ):
             raise InputError(
                 f"The output cannot be written ({error.strerror}).",
                 where=str(output),

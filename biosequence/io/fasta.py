@@ -26,6 +26,7 @@ def read_fasta(
     duplicates: Duplicates = "error",
     empty: Empty = "error",
     comments: str = ";",
+    unnamed: Literal["error", "number"] = "error",
 ) -> Iterator[Record]:
     r"""Records of a FASTA file, one at a time; plain, gz or bgz, Unix or Windows line ends.
 
@@ -42,6 +43,8 @@ def read_fasta(
         A record without letters: an error, or skip it.
     comments
         Lines before the first record that start with one of these characters are passed over.
+    unnamed
+        A record without a name: an error, or name it after its number (`record3`).
 
     Raises
     ------
@@ -57,7 +60,9 @@ def read_fasta(
     check_policies(duplicates, empty)
     seen = Names(path, duplicates)
     with open_bytes(path) as handle:
-        for name, description, sequence in _records(handle, path, comments.encode()):
+        records = _records(handle, path, comments.encode(), unnamed)
+        for number, (given, description, sequence) in enumerate(records, 1):
+            name = given or f"record{number}"
             if not sequence:
                 if empty == "skip":
                     continue
@@ -163,7 +168,9 @@ def check_policies(duplicates: str, empty: str) -> None:
             )
 
 
-def _records(handle: BinaryIO, path: str | Path, comments: bytes) -> Iterator[tuple[str, str, str]]:
+def _records(
+    handle: BinaryIO, path: str | Path, comments: bytes, unnamed: str
+) -> Iterator[tuple[str, str, str]]:
     line = handle.readline()
     while line and (not line.strip() or line[0] in comments):
         line = handle.readline()
@@ -176,7 +183,7 @@ def _records(handle: BinaryIO, path: str | Path, comments: bytes) -> Iterator[tu
     while line:
         header = _text(line[1:].strip(), path, "a header")
         name, _, description = header.partition(" ") if header else ("", "", "")
-        if not name:
+        if not name and unnamed == "error":
             raise unreadable(
                 path, "A record has no name.", "Write a name right behind each '>': `>name`."
             )

@@ -11,7 +11,7 @@ from biosequence.tokenizers.smiles_chemistry import canonical_smiles, is_valid, 
 from biosequence.tokenizers.smiles_syntax import atom_positions, find_fault
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
-VALID = [ASPIRIN, r"F/C=C\F", "[Na+].[Cl-]", "C%10CCC%10", "[13CH4]", "N[C@@H](C)O", 
+VALID = [ASPIRIN, r"F/C=C\F", "[Na+].[Cl-]", "C%10CCC%10", "[13CH4]", "N[C@@H](C)O",
          "C%(12)CCC%(12)", "*[Pt+2](<-N)", "[Co@OH12](N)(Cl)(Br)(F)(I)O"]  # fmt: skip
 
 
