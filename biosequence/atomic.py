@@ -44,9 +44,7 @@ def atomic_file(output: str | Path) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             partial.unlink()
-        if isinstance(
-            error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError
-        ):
+        if isinstance(error, _NOT_WRITABLE):
             raise InputError(
                 f"The output cannot be written ({error.strerror}).",
                 where=str(output),

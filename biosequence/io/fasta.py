@@ -61,7 +61,9 @@ def read_fasta(
     seen = Names(path, duplicates)
     with open_bytes(path) as handle:
         records = _records(handle, path, comments.encode(), unnamed)
-        for number, (given, description, sequence) in enumerate(records, 1):
+        number = 0
+        for given, description, sequence in records:
+            number += 1
             name = given or f"record{number}"
             if not sequence:
                 if empty == "skip":
@@ -73,6 +75,8 @@ def read_fasta(
                 )
             if seen.is_wanted(name):
                 yield Record(name, sequence, description)
+            # Let go of this chromosome before the next one is read.
+            del sequence
 
 
 def write_fasta(path: str | Path, records: Iterable[Record], *, width: int = 60) -> int:
@@ -109,7 +113,7 @@ def write_fasta(path: str | Path, records: Iterable[Record], *, width: int = 60)
         with handle:
             for record in records:
                 number += 1
-                handle.write(_entry(record, width, path))
+                handle.writelines(_entry(record, width, path))
     return number
 
 
@@ -189,6 +193,7 @@ def _records(
             )
         sequence, line = _sequence(handle, path, name)
         yield name, description.strip(), sequence
+        del sequence
 
 
 def _sequence(handle: BinaryIO, path: str | Path, name: str) -> tuple[str, bytes]:
@@ -225,7 +230,8 @@ def _text(raw: bytes, path: str | Path, what: str) -> str:
         ) from error
 
 
-def _entry(record: Record, width: int, path: str | Path) -> bytes:
+def _entry(record: Record, width: int, path: str | Path) -> Iterator[bytes]:
+    """The bytes of a record in parts, so that a chromosome is not copied whole."""
     header = f"{record.name} {record.description}".rstrip()
     if not record.name or "\n" in header or "\r" in header or " " in record.name:
         raise InputError(
@@ -233,7 +239,11 @@ def _entry(record: Record, width: int, path: str | Path) -> bytes:
             where=str(path),
             fix="Give names of one word, without line ends.",
         )
+    yield f">{header}\n".encode()
     letters = record.sequence
     step = width or max(1, len(letters))
-    lines = [letters[start : start + step] for start in range(0, len(letters), step)]
-    return "\n".join([f">{header}", *lines, ""]).encode()
+    lines = max(1, _PART // step)
+    for start in range(0, len(letters), lines * step):
+        part = letters[start : start + lines * step]
+        rows = [part[place : place + step] for place in range(0, len(part), step)]
+        yield "\n".join([*rows, ""]).encode()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -53,7 +55,7 @@ records = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(records, min_size=1, unique_by=lambda record: record.name), st.integers(0, 70))
 def test_what_is_written_is_read(tmp_path_factory, found: list[Record], width: int) -> None:
     path = tmp_path_factory.mktemp("fasta") / "x.fa.gz"
@@ -95,6 +97,23 @@ def test_a_chromosome_is_in_memory_once(tmp_path: Path, width: int) -> None:
     tracemalloc.stop()
     assert len(record) == size
     assert peak < 1.5 * size
+
+
+def test_the_next_chromosome_is_read_without_the_last(tmp_path: Path) -> None:
+    size = 4_000_000
+    path = tmp_path / "big.fa"
+    tracemalloc.start()
+    write_fasta(path, (Record(f"chr{number}", "ACGT" * (size // 4)) for number in range(3)))
+    written = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    for record in read_fasta(path):
+        assert len(record) == size
+        del record
+    read = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Besides the sequence, a part of a megabyte and its lines.
+    assert read < size + 3_500_000
+    assert written < 2 * size + 6_000_000
 
 
 def test_many_records_take_the_memory_of_one(tmp_path: Path) -> None:
@@ -227,9 +246,27 @@ def test_malformed_genbank(tmp_path: Path) -> None:
         list(read_genbank(put(tmp_path / "no.gb", "hello\n")))
 
 
+@pytest.mark.parametrize("lost", [120, 200, 700])
+def test_a_genbank_record_that_is_cut_off_is_no_record(tmp_path: Path, lost: int) -> None:
+    path = put(tmp_path / "cut.gb", genbank("ACGT" * 100)[:-lost])
+    with pytest.raises(InputError, match="record 1 cannot be read"):
+        list(read_genbank(path))
+
+
 def test_what_is_none_of_them_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="neither FASTA nor FASTQ nor GenBank"):
         read_sequences(put(tmp_path / "x.txt", "hello\n"))
+
+
+def test_reading_needs_no_heavy_package(tmp_path: Path) -> None:
+    path = put(tmp_path / "x.fa", TEXT)
+    code = (
+        "import sys; from biosequence.io import Reference, VcfReader, read_dms, read_fasta;"
+        f"list(read_fasta({str(path)!r}));"
+        "print(sorted({'torch', 'pandas', 'Bio', 'rdkit', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_every_public_name_is_there() -> None:

@@ -37,6 +37,15 @@ def test_lines_without_names_are_named_by_number(tmp_path: Path) -> None:
     assert read(tmp_path, "x.csv", "smiles\nC\n") == [("line2", "C")]
 
 
+def test_extended_smiles_are_no_table(tmp_path: Path) -> None:
+    assert read(tmp_path, "x.smi", "CC |$A;B$,c:1|\nC m2\n") == [("|$A;B$,c:1|", "CC"), ("m2", "C")]
+
+
+def test_a_field_too_long_for_a_table_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read(tmp_path, "x.csv", f"smiles,id\n{'C' * 200_000},1\n")
+
+
 def test_a_column_can_be_given(tmp_path: Path) -> None:
     assert read(tmp_path, "x.csv", "a,drug\n1,C\n", column="drug") == [("line2", "C")]
     assert read(tmp_path, "x.csv", "1,C\n2,N\n", column=1) == [("line1", "C"), ("line2", "N")]

@@ -72,7 +72,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[An
 
 
 @each
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_ids_and_texts_are_the_same(key: str, opened: Callable, data: st.DataObject) -> None:
     theirs, ours, text = opened(key)[0], TOKENIZERS[key], data.draw(texts(key))

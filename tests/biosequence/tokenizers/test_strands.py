@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from biosequence.complement import PAIRS, reverse_complement
@@ -40,7 +40,6 @@ def test_ids_agree_with_text(text: str) -> None:
     assert DNA.decode(wanted.tolist()) == reverse_complement(text)
 
 
-@settings(deadline=None)
 @given(st.lists(LETTERS, min_size=1, max_size=4), st.sampled_from(["left", "right"]))
 def test_padding_keeps_its_place(texts: list[str], side: str) -> None:
     batch = DNA.batch(texts, padding_side=side, special_tokens=False)
@@ -54,7 +53,6 @@ def test_padding_keeps_its_place(texts: list[str], side: str) -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.lists(LETTERS, min_size=1, max_size=4), st.booleans())
 def test_the_tokenizer_leaves_sep_and_padding_where_they_are(texts: list[str], tensors: bool):
     batch = DNA.batch(texts, tensors="torch" if tensors else "numpy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -49,6 +50,13 @@ def test_rows_of_a_batch_are_the_single_texts(
 @each
 def test_decoding_gives_the_texts_back(tokenizer: BioTokenizer, texts: list[str]) -> None:
     assert tokenizer.decode_batch(tokenizer.batch(texts)["input_ids"]) == texts
+
+
+@each
+def test_it_goes_to_other_processes(tokenizer: BioTokenizer, texts: list[str]) -> None:
+    back = pickle.loads(pickle.dumps(tokenizer))
+    assert back.encode(texts[0]).tolist() == tokenizer.encode(texts[0]).tolist()
+    assert back.options() == tokenizer.options()
 
 
 @each
