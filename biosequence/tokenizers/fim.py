@@ -76,7 +76,7 @@ def sample_spans(
     starts = np.sort(generator.choice(np.arange(1, length + 1), number, replace=False))
     spans = []
     for start, after in pairwise([*starts, length + 1]):
-        size = int(generator.integers(1, max((after - start) * fraction, 2)))
+        size = int(generator.integers(1, int(max((after - start) * fraction, 2))))
         spans.append((int(start) - 1, int(start) - 1 + size))
     return spans
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
 from biosequence.errors import InputError
 from biosequence.tokenizers import (
@@ -75,6 +76,15 @@ def test_golden_strings_of_two_homologs() -> None:
     first, second = [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 5, 5, 8, 8], [0, 1, 2, 3, 4, 5, 0, 3, 3]
     assert found.position_ids.tolist() == first + second
     assert found.sequence_ids.tolist() == [0] * 14 + [1] * 9
+
+
+def test_golden_streams_with_and_without_spans(shared: Path) -> None:
+    wanted = load_file(shared / "golden" / "prot_fim.a.safetensors")
+    spans = [shifted(case["spans"]) for case in GOLDEN["given_spans"]]
+    for suffix, given_spans in (("", spans), ("_no_fim", None)):
+        found = concatenate_homologs(SEQUENCES, spans=given_spans)
+        assert found.input_ids.tolist() == wanted[f"outputs/ids{suffix}"].tolist()
+        assert found.position_ids.tolist() == wanted[f"outputs/position_ids{suffix}"].tolist()
 
 
 @given(sequences_with_spans())

@@ -103,6 +103,11 @@ def test_an_error_in_a_batch_names_the_sequence() -> None:
         DNATokenizer().batch(["ACGT", "AC!T"])
 
 
+def test_one_text_is_no_batch() -> None:
+    with pytest.raises(UsageError, match="several texts"):
+        DNATokenizer().batch("ACGT")
+
+
 def test_ids_from_another_tokenizer_are_refused() -> None:
     for wrong in ([12], [-1], np.array([3, 300])):
         with pytest.raises(InputError, match="outside the vocabulary"):
