@@ -15,7 +15,7 @@ from .text import open_bytes, unreadable
 Duplicates = Literal["error", "allow", "skip"]
 Empty = Literal["error", "skip"]
 
-# Sequences are taken up in parts of this many bytes, so that one copy and one part are in memory.
+# Sequences are taken up in parts of at least this many bytes: one copy and a part are in memory.
 _PART = 1 << 20
 _BLANKS = b" \t\r\n\v\f"
 
@@ -186,46 +186,48 @@ def _records(
         )
     while line:
         header = _text(line[1:].strip(), path, "a header")
-        name, _, description = header.partition(" ") if header else ("", "", "")
+        name, description = [*header.split(maxsplit=1), "", ""][:2]
         if not name and unnamed == "error":
             raise unreadable(
                 path, "A record has no name.", "Write a name right behind each '>': `>name`."
             )
-        sequence, line = _sequence(handle, path, name)
-        yield name, description.strip(), sequence
+        sequence = _sequence(handle, path, name)
+        yield name, description, sequence
         del sequence
+        line = handle.readline()
 
 
-def _sequence(handle: BinaryIO, path: str | Path, name: str) -> tuple[str, bytes]:
-    """The letters up to the next header, and that header's line."""
+def _sequence(handle: BinaryIO, path: str | Path, name: str) -> str:
+    """The letters up to the next header, which is left unread."""
     sequence = ""
-    part: list[bytes] = []
-    size, at_line_start = 0, True
-    while line := handle.readline(_PART):
-        if at_line_start and line.startswith(b">"):
+    part = bytearray()
+    at_line_start = True
+    while window := handle.peek(1):
+        if at_line_start and window.startswith(b">"):
             break
-        at_line_start = line.endswith(b"\n")
-        part.append(line)
-        size += len(line)
-        if size >= _PART:
-            # CPython lengthens a string that nobody else holds in its place, without a copy.
+        piece = handle.read(window.find(b"\n>") + 1 or len(window))
+        at_line_start = piece.endswith(b"\n")
+        part += piece.translate(None, _BLANKS)
+        # Parts grow with the sequence: lengthening it costs a copy at worst, and little in all.
+        if len(part) >= max(_PART, len(sequence) // 8):
             sequence += _letters(part, path, name)
-            part, size = [], 0
+            part.clear()
     sequence += _letters(part, path, name)
-    return sequence, line
+    return sequence
 
 
-def _letters(part: list[bytes], path: str | Path, name: str) -> str:
-    return _text(b"".join(part).translate(None, _BLANKS), path, f"the record {name!r}")
+def _letters(part: bytearray, path: str | Path, name: str) -> str:
+    return _text(part, path, f"the record {name!r}")
 
 
-def _text(raw: bytes, path: str | Path, what: str) -> str:
+def _text(raw: bytes | bytearray, path: str | Path, what: str) -> str:
     try:
         return raw.decode("ascii" if what.startswith("the record") else "utf-8")
     except UnicodeDecodeError as error:
+        found = bytes(raw[error.start : error.start + 4])
         raise unreadable(
             path,
-            f"In {what} there are bytes that are no text ({raw[error.start : error.start + 4]!r}).",
+            f"In {what} there are bytes that are no text ({found!r}).",
             "Check that the file is FASTA, and whole.",
         ) from error
 

