@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .disk import disk_full, is_full
 from .errors import InputError
 
 _NOT_WRITABLE = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 
 
 @contextmanager
-def atomic_file(output: str | Path) -> Iterator[Path]:
-    """A temporary name beside `output`, which takes its place when the block succeeds.
+def atomic_path(output: str | Path, *, needed: int = 0) -> Iterator[Path]:
+    """A temporary name beside `output`: it takes the place of `output` when the block succeeds.
 
-    On any exception the temporary file is removed and an `output` from before is untouched.
+    The block may make a file or a folder there. On any exception, Ctrl-C included, what it made is
+    removed and an `output` from before is untouched. A missing folder is made; a symbolic link is
+    followed, so that its target is replaced and not the link.
 
     Parameters
     ----------
     output
-        The file to make; missing folders are made too.
+        The file or folder to make.
+    needed
+        Bytes it will take, for the message when the disk is full.
 
     Raises
     ------
     InputError
-        If the folder may not be written to.
+        If the disk is full or the folder may not be written to.
 
     Examples
     --------
-    >>> with atomic_file("letters.txt") as partial:
+    >>> with atomic_path("letters.txt") as partial:
     ...     _ = partial.write_text("ACGT")
     >>> Path("letters.txt").read_text()
     'ACGT'
@@ -40,14 +47,54 @@ def atomic_file(output: str | Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        partial.replace(target)
+        _sync(partial)
+        _put(partial, target)
+        _sync(target.parent)
     except BaseException as error:
-        with suppress(OSError):
-            partial.unlink()
+        _remove(partial)
+        if is_full(error):
+            raise disk_full(target, needed) from error
         if isinstance(error, _NOT_WRITABLE):
-            raise InputError(
-                f"The output cannot be written ({error.strerror}).",
-                where=str(output),
-                fix="Name a file in a folder where you may write.",
-            ) from error
+            raise not_writable(target, error) from error
         raise
+
+
+def not_writable(output: Path, error: OSError) -> InputError:
+    """The error for an output that the system does not let us write."""
+    return InputError(
+        f"The output cannot be written ({error.strerror}).",
+        where=str(output),
+        fix="Give --output in a folder where you may write.",
+    )
+
+
+def _put(partial: Path, target: Path) -> None:
+    if not target.is_dir() or not partial.is_dir():
+        partial.replace(target)
+        return
+    # Only an empty folder can be replaced in one step: keep the old one until the new is there.
+    old = partial.with_suffix(".old")
+    target.rename(old)
+    try:
+        partial.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        # Where the parent is a file there is nothing to remove.
+        with suppress(NotADirectoryError):
+            path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from ..atomic import atomic_file
+from ..atomic import atomic_path
 from ..errors import InputError, UsageError
 from .records import Record
 from .text import open_bytes, unreadable
@@ -106,7 +106,7 @@ def write_fasta(path: str | Path, records: Iterable[Record], *, width: int = 60)
     '>a first\nACGT\nA\n'
     """
     number = 0
-    with atomic_file(path) as partial, partial.open("wb") as raw:
+    with atomic_path(path) as partial, partial.open("wb") as raw:
         packed = str(path).endswith(".gz")
         # No time and no name inside, so that the same records give the same bytes.
         handle = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else raw

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..atomic import atomic_file
+from ..atomic import atomic_path
 from ..complement import reverse_complement
 from ..errors import InputError
 from .bgzf import BgzfReader, is_bgzf
@@ -161,7 +161,7 @@ class Reference:
             f"{e.name}\t{e.length}\t{e.offset}\t{e.line_bases}\t{e.line_bytes}\n"
             for e in self._index.values()
         ]
-        with atomic_file(target) as partial:
+        with atomic_path(target) as partial:
             partial.write_text("".join(lines), encoding="utf-8")
         return target
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic import atomic_file
+from ..atomic import atomic_path
 from ..errors import ModelError
 from .huggingface import configuration, rust_tokenizer, special_tokens
 from .vocabulary import Vocabulary
@@ -35,7 +35,7 @@ def save_tokenizer(tokenizer: BioTokenizer, folder: str | Path) -> None:
         ),
     }
     for name, text in texts.items():
-        with atomic_file(Path(folder) / name) as partial:
+        with atomic_path(Path(folder) / name) as partial:
             partial.write_text(text, encoding="utf-8")
 
 

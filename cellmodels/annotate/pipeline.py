@@ -53,7 +53,8 @@ def annotate_file(path: str | Path, options: AnnotateOptions) -> AnnotationSumma
         from .table import annotate_table
 
         return annotate_table(path, options)
-    from cellmodels.writing import atomic_path, preflight, write_annotated
+    from biosequence.atomic import atomic_path
+    from cellmodels.writing import preflight, write_annotated
 
     started = time.monotonic()
     output, report = output_paths(path, options)

@@ -20,8 +20,8 @@ def report_on(result: AnnotationResult, source: CellSource, path: Path) -> None:
     InputError
         If it cannot be written there.
     """
+    from biosequence.atomic import atomic_path
     from cellmodels.reports import NameInfo, write_report
-    from cellmodels.writing import atomic_path
 
     own = _own_umap(source)
     if own is not None and result.sketch is not None:

@@ -6,13 +6,12 @@ from importlib import import_module
 
 _HOMES = {
     "annotate_memory": "in_memory",
-    "atomic_path": "atomic",
     "preflight": "checks",
     "write_annotated": "annotated",
     "write_table": "table",
 }
 
-__all__ = ["annotate_memory", "atomic_path", "preflight", "write_annotated", "write_table"]
+__all__ = ["annotate_memory", "preflight", "write_annotated", "write_table"]
 
 
 def __getattr__(name: str):

@@ -11,11 +11,12 @@ from typing import Any
 import h5py
 import numpy as np
 
+from biosequence.atomic import atomic_path
+from biosequence.disk import require_space, size_on_disk
+
 from ..stream.anndata_tree import AnnDataSource
 from ..stream.source import CellSource
-from .atomic import atomic_path
 from .checks import preflight, require_format
-from .disk import require_space, size_on_disk
 from .patching import put_results
 from .results import Results
 from .streaming import write_streamed

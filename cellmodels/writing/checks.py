@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from biosequence.atomic import not_writable
+from biosequence.disk import existing_folder, require_space, size_on_disk
 from biosequence.errors import InputError
 
 from ..stream.zarr_store import is_zarr
-from .atomic import not_writable
-from .disk import existing_folder, require_space, size_on_disk
 
 
 def preflight(output: str | Path, *, source: str | Path | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .atomic import atomic_path
+from biosequence.atomic import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd

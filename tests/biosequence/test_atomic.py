@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from biosequence.atomic import atomic_file
+from biosequence.atomic import atomic_path
 from biosequence.errors import InputError
 
 
 def test_it_appears_when_the_block_succeeds(tmp_path: Path) -> None:
     target = tmp_path / "new" / "x.txt"
-    with atomic_file(target) as partial:
+    with atomic_path(target) as partial:
         partial.write_text("whole")
         assert not target.exists()
     assert target.read_text() == "whole"
@@ -22,7 +22,7 @@ def test_it_appears_when_the_block_succeeds(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
     target = tmp_path / "x.txt"
     target.write_text("old")
-    with pytest.raises(KeyboardInterrupt), atomic_file(target) as partial:
+    with pytest.raises(KeyboardInterrupt), atomic_path(target) as partial:
         partial.write_text("half")
         raise KeyboardInterrupt
     assert target.read_text() == "old"
@@ -32,5 +32,15 @@ def test_a_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="cannot be written"):
-        with atomic_file(tmp_path / "file" / "x.txt"):
+        with atomic_path(tmp_path / "file" / "x.txt"):
             pass
+
+
+def test_a_file_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "kept.txt").write_text("kept")
+    with pytest.raises(InputError, match="cannot be written"):
+        with atomic_path(tmp_path / "folder") as partial:
+            partial.write_text("new")
+    assert (tmp_path / "folder" / "kept.txt").read_text() == "kept"
+    assert [item.name for item in tmp_path.iterdir()] == ["folder"]

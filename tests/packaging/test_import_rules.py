@@ -22,6 +22,7 @@ ROOMS = {"biosequence": 0, "cellmodels": 1, "bioseq_recipes": 2, "bioseq_cli": 3
 SHARED = (
     "_version",
     "atomic",
+    "disk",
     "complement",
     "errors",
     "extras",

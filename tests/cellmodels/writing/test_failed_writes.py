@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from biosequence import disk
+from biosequence.atomic import atomic_path
 from biosequence.errors import InputError
 from cellmodels.stream import open_cells
-from cellmodels.writing import atomic_path, disk, preflight, write_annotated, write_table
+from cellmodels.writing import preflight, write_annotated, write_table
 
 RESULTS = {"obs": {"bioseq_x": np.arange(97)}, "obsm": {}, "uns": {}}
 

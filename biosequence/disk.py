@@ -6,7 +6,7 @@ import errno
 import shutil
 from pathlib import Path
 
-from biosequence.errors import InputError
+from .errors import InputError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # HDF5 reports the system's error number only inside its message, and as several exception types.
