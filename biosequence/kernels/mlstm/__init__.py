@@ -229,7 +229,7 @@ def mlstm_bidirectional(
     >>> gates = torch.zeros(1, 1, 3)
     >>> h = mlstm_bidirectional(q, k, torch.arange(12.0).view(1, 1, 3, 4), gates, gates)
     >>> h[0, 0, :, 0].round(decimals=3)
-    tensor([2.2857, 4.0000, 5.7143])
+    tensor([2.2860, 4.0000, 5.7140])
     """
     shapes = _checked("mlstm_bidirectional", q, k, v, i, f, "L", "exp", True)
     shapes.check("f_reverse", f_reverse, "BHL")
