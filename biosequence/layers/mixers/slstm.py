@@ -81,12 +81,9 @@ class SLSTMMixer(nn.Module):
 
     @torch.no_grad()
     def reset_bias(self, depth: float) -> None:
-        """Forget biases that fall from +5 to -7 over a head; `depth` is 0 in the first layer, 1 in
-        the last and bends the curve. The other biases are zero.
-        """  # noqa: D205
+        """Zero biases, but for the forget gate's: see :func:`forget_bias`."""
         nn.init.zeros_(self.bias)
-        unit = torch.arange(self.head_width) / max(self.head_width - 1, 1)
-        self.bias[1].copy_((5 - 12 * unit ** (0.3 + 1.3 * depth)).expand(self.num_heads, -1))
+        self.bias[1].copy_(forget_bias(self.head_width, depth).expand(self.num_heads, -1))
 
     def forward(
         self,
@@ -170,3 +167,22 @@ class SLSTMMixer(nn.Module):
             forward, back = y.chunk(2)
             y = torch.cat((forward, back.flip(-2)))
         return self.norm(y)
+
+
+def forget_bias(head_width: int, depth: float) -> Tensor:
+    """Forget biases of one head, falling from +5 to -7 over its channels: (P,).
+
+    Parameters
+    ----------
+    head_width
+        Number of channels P.
+    depth
+        0 in the first layer, 1 in the last; it bends the curve.
+
+    Examples
+    --------
+    >>> [round(x, 1) for x in forget_bias(3, 0.0).tolist()]
+    [5.0, -4.7, -7.0]
+    """
+    unit = torch.arange(head_width) / max(head_width - 1, 1)
+    return 5 - 12 * unit ** (0.3 + 1.3 * depth)
