@@ -25,7 +25,7 @@ class TokenHeadMixin:
         width = width or config.hidden_size
         vocab = backbone.embed.tokens.num_embeddings
         if config.rcps:
-            self.lm_head = RCPSHead(width, vocab, config.complement_map)
+            self.lm_head = RCPSHead(width, vocab, config.strand_table)
         else:
             self.lm_head = nn.Linear(width, vocab, bias=False)
 
@@ -153,6 +153,11 @@ class CausalHeadMixin(TokenHeadMixin):
         ids = ids.expand(inputs_tensor.shape[0], -1)
         cache = model_kwargs.get("cache_params")
         return ids if cache is None else ids + cache.position[:, None].to(ids.device)
+
+    @classmethod
+    def _supports_default_dynamic_cache(cls) -> bool:
+        # The first call makes our own cache; transformers need not prepare one.
+        return False
 
     def _reorder_cache(self, cache: SequenceCache, beam_idx: Tensor) -> SequenceCache:
         return cache.select_rows(beam_idx)

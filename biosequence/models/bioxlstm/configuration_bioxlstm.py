@@ -120,6 +120,8 @@ class BioXLSTMConfig(PreTrainedConfig):
         Widths of queries and values in post-up blocks.
     ffn_proj_factor, ffn_round_up, ffn_multiple
         Width of feed-forward layers and its rounding.
+    inner_size, ffn_size
+        The two widths themselves; filled in from the factors when not given.
     use_bias
         Biases in projections.
     position_embeddings
@@ -182,6 +184,8 @@ class BioXLSTMConfig(PreTrainedConfig):
     ffn_proj_factor: float | int | None = None
     ffn_round_up: bool | None = None
     ffn_multiple: int | None = None
+    inner_size: int | None = None
+    ffn_size: int | None = None
     use_bias: bool = False
     position_embeddings: str = "none"
     max_position_embeddings: int = 2048
@@ -208,6 +212,13 @@ class BioXLSTMConfig(PreTrainedConfig):
         if self.slstm_num_heads is None:
             self.slstm_num_heads = self.num_heads
         self.slstm_at = sorted(self.slstm_at or [])
+        width = self.hidden_size
+        if self.inner_size is None:
+            self.inner_size = rounded_width(self.proj_factor * width, 64, up=self.inner_round_up)
+        if self.ffn_size is None:
+            self.ffn_size = rounded_width(
+                self.ffn_proj_factor * width, self.ffn_multiple, up=self.ffn_round_up
+            )
         super().__post_init__(**kwargs)
         for name in CHOICES:
             _choice(self, name)
@@ -219,6 +230,13 @@ class BioXLSTMConfig(PreTrainedConfig):
     def is_causal(self) -> bool:
         """Whether each position sees the past of its own strand only."""
         return self.bidirectional == "none" and not self.rcps
+
+    @property
+    def strand_table(self) -> list[int] | None:
+        """Complement of each row of the token table, None where strands are not shared."""
+        if not self.rcps:
+            return None
+        return list(self.complement_map)[: self.vocab_size]
 
     @property
     def has_positions(self) -> bool:
@@ -250,11 +268,6 @@ class BioXLSTMConfig(PreTrainedConfig):
         return int(self.qkv.removeprefix("headwise"))
 
     @property
-    def inner_size(self) -> int:
-        """Inner width of pre-up mLSTM blocks."""
-        return rounded_width(self.proj_factor * self.hidden_size, 64, up=self.inner_round_up)
-
-    @property
     def qk_size(self) -> int:
         """Total width of queries in post-up blocks."""
         return int(self.hidden_size * self.qk_dim_factor)
@@ -263,12 +276,6 @@ class BioXLSTMConfig(PreTrainedConfig):
     def v_size(self) -> int:
         """Total width of values in post-up blocks."""
         return int(self.hidden_size * self.v_dim_factor)
-
-    @property
-    def ffn_size(self) -> int:
-        """Hidden width of feed-forward layers."""
-        width = self.ffn_proj_factor * self.hidden_size
-        return rounded_width(width, self.ffn_multiple, up=self.ffn_round_up)
 
 
 def refuse(what: str, where: str, fix: str) -> None:

@@ -189,7 +189,7 @@ class BioXLSTMModel(BackboneMixin, BioXLSTMPreTrainedModel):
             positions=config.position_embeddings,
             max_positions=config.max_position_embeddings,
             max_seq_positions=config.max_seq_position_embeddings,
-            complement_map=config.complement_map if config.rcps else None,
+            complement_map=config.strand_table,
         )
         self.layers = nn.ModuleList(build_block(config, i) for i in range(config.num_hidden_layers))
         self.norm = _norm(config)
