@@ -270,12 +270,12 @@ class BioXLSTMConfig(PreTrainedConfig):
     @property
     def qk_size(self) -> int:
         """Total width of queries in post-up blocks."""
-        return int(self.hidden_size * self.qk_dim_factor)
+        return int(self.hidden_size * self.qk_dim_factor + 1e-6)
 
     @property
     def v_size(self) -> int:
         """Total width of values in post-up blocks."""
-        return int(self.hidden_size * self.v_dim_factor)
+        return int(self.hidden_size * self.v_dim_factor + 1e-6)
 
 
 def refuse(what: str, where: str, fix: str) -> None:
