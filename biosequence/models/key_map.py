@@ -155,6 +155,19 @@ def _some(names: list[str], count: int = 4) -> str:
     return shown if len(names) <= count else f"{shown}, and {len(names) - count} more"
 
 
-def same_tensor(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors hold the same numbers."""
-    return a.shape == b.shape and bool(torch.equal(a, b))
+def tied_head(
+    tensors: Mapping[str, Tensor], head: str, tokens: str
+) -> tuple[bool, dict[str, str]]:
+    """Whether a token head is tied to the embedding, and the copy that is then left out.
+
+    Examples
+    --------
+    >>> import torch
+    >>> tied_head({"e": torch.ones(2), "h": torch.ones(2)}, "h", "e")
+    (True, {'h': 'a copy of e, to which it is tied'})
+    """
+    if head not in tensors:
+        return True, {}
+    if tokens not in tensors or not torch.equal(tensors[head], tensors[tokens]):
+        return False, {}
+    return True, {head: f"a copy of {tokens}, to which it is tied"}

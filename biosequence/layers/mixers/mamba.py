@@ -74,7 +74,7 @@ class MambaMixer(nn.Module):
         backend: str | None = None,
     ) -> None:
         super().__init__()
-        inner = int(expand * width)
+        inner = round(expand * width)
         self.width, self.inner, self.state_size = width, inner, state_size
         self.dt_rank = math.ceil(width / 16) if dt_rank is None else dt_rank
         self.dt_limits, self.rms_eps, self.backend = dt_limits, rms_eps, backend

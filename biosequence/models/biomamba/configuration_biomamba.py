@@ -157,7 +157,7 @@ class BioMambaConfig(PreTrainedConfig):
     @property
     def inner_size(self) -> int:
         """Inner width of the mixer."""
-        return int(self.expand * self.hidden_size)
+        return round(self.expand * self.hidden_size)
 
     @property
     def dt_limit(self) -> tuple[float, float]:

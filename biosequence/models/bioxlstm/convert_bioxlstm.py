@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...errors import ModelError, UsageError
 from ..checkpoint import Conversion, expected_shapes, read_json_beside, read_tensors
-from ..key_map import KeyReport, same_tensor, translate
+from ..key_map import KeyReport, tied_head, translate
 from .configuration_bioxlstm import BioXLSTMConfig
 from .key_maps import LAYOUTS, PREFIXES, Layout, block_rules, large_rules
 from .modeling_bioxlstm import BioXLSTMForCausalLM, BioXLSTMForMaskedLM
@@ -118,7 +118,7 @@ def convert_xlstm_tensors(
         fields["legacy_rc_head_flip"] = legacy_rc_head_flip is not False
     head = f"{prefix}lm_head.lm_head.weight" if strands else f"{prefix}lm_head.weight"
     tokens = f"{prefix}token_embedding." + ("embedding." if strands else "") + "weight"
-    dropped = _tied(tensors, head, tokens, fields)
+    fields["tie_word_embeddings"], dropped = tied_head(tensors, head, tokens)
     ours = BioXLSTMConfig(**{**fields, "dialect": dialect})
     kind = BioXLSTMForCausalLM if ours.is_causal else BioXLSTMForMaskedLM
     rules = block_rules(
@@ -256,7 +256,7 @@ def _convert_large(
     hugging_face = "backbone.embeddings.weight" in tensors
     fields = large_fields(tensors, config, where)
     tokens = "backbone.embeddings.weight" if hugging_face else "embedding.weight"
-    dropped = _tied(tensors, "lm_head.weight", tokens, fields)
+    fields["tie_word_embeddings"], dropped = tied_head(tensors, "lm_head.weight", tokens)
     ours = BioXLSTMConfig(**fields)
     done, report = translate(
         tensors,
@@ -341,19 +341,3 @@ def _check_layout(
             where=f"{where}: a kernel has the shape {tuple(kernels[0].shape)}",
             fix="Use the other value of slstm_layout.",
         )
-
-
-def _tied(
-    tensors: Mapping[str, Tensor], head: str, tokens: str, fields: dict[str, Any]
-) -> dict[str, str]:
-    """Set `tie_word_embeddings`, and name the copy that is then left out."""
-    if head not in tensors:
-        fields["tie_word_embeddings"] = True
-        return {}
-    tied = fields.get("tie_word_embeddings", False)
-    if tied and tokens in tensors and same_tensor(tensors[head], tensors[tokens]):
-        return {head: "a copy of the token embedding, to which it is tied"}
-    fields["tie_word_embeddings"] = False
-    return {}
-
-

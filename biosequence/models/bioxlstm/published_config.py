@@ -37,7 +37,6 @@ def dna_fields(config: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
         "rcps": bool(config.get("rcps")),
         "rope": "per_head" if config.get("m_position_embeddings") else "none",
         "position_embeddings": "sinusoidal" if config.get("s_position_embeddings") else "none",
-        "tie_word_embeddings": bool(config.get("tie_weights")),
         "dropout": float(config.get("dropout") or 0.0),
         "num_hidden_layers": config.get("n_layer"),
         "pad_token_id": 4,
@@ -83,7 +82,6 @@ def prot_fields(config: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
         "rope_theta": float(config.get("rope_base_frequency", 500_000)),
         "max_position_embeddings": config.get("max_position_embeddings", 2048),
         "max_seq_position_embeddings": config.get("max_seq_position_embeddings", 512),
-        "tie_word_embeddings": bool(config.get("tie_weights")),
         "dropout": float(config.get("dropout") or 0.0),
         "num_hidden_layers": config.get("num_blocks"),
         "pad_token_id": 1,
@@ -97,7 +95,6 @@ def v1_fields(config: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
     config = config or {}
     return {
         "num_hidden_layers": config.get("n_layers", config.get("num_blocks")),
-        "tie_word_embeddings": bool(config.get("tie_weights")),
         "pad_token_id": 0,
     }
 
@@ -143,7 +140,6 @@ def large_fields(
         "logit_soft_cap": config.get(caps[1], 30.0),
         "norm_eps": config.get("norm_eps", 1e-6),
         "cell_eps": config.get("eps", 1e-6),
-        "tie_word_embeddings": bool(config.get("tie_word_embeddings")),
         **{k: config.get(k) for k in ("pad_token_id", "bos_token_id", "eos_token_id")},
     }
 
