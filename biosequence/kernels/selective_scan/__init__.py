@@ -12,8 +12,13 @@ from ..shapes import Shapes
 if TYPE_CHECKING:
     from torch import Tensor
 
-_HERE = __name__
-_RUN = Dispatcher("selective_scan", [Backend("naive", f"{_HERE}.naive:selective_scan_naive")])
+_RUN = Dispatcher(
+    "selective_scan",
+    [
+        Backend("recompute", f"{__name__}.recompute:selective_scan_recompute"),
+        Backend("naive", f"{__name__}.naive:selective_scan_naive"),
+    ],
+)
 
 __all__ = ["selective_scan", "selective_scan_step"]
 
