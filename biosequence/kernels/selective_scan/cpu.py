@@ -88,14 +88,19 @@ class _Blocks:
         return x[..., : self.members, :].reshape(*outer, self.groups * self.members, size)
 
     def extents(self) -> np.ndarray:
-        """First channel, number of channels and group of each block (K, 3)."""
+        """First channel, number of channels and group of each block (K, 3).
+
+        Without a sign: numba lets a negative index count from the end, and a loop that has to ask
+        for that does not become vectors.
+        """
         starts = np.arange(self.per_group) * WIDTH
         return np.array(
             [
                 (group * self.members + start, min(WIDTH, self.members - start), group)
                 for group in range(self.groups)
                 for start in starts
-            ]
+            ],
+            dtype=np.uintp,
         )
 
 
