@@ -49,11 +49,10 @@ class Scaled(NamedTuple):
 
 def scaled(q: Tensor, k: Tensor, v: Tensor, weights: Weights, dtype: torch.dtype) -> Scaled:
     """Operands of the batched products from views of the inputs (N, B, H, T, .)."""
-    scale = q.shape[-1] ** -0.5
-    q_read = _times(q, weights.read * scale, dtype)
+    q_read = _times(q, weights.read, dtype)
     k_write = _times(k, weights.write, dtype)
     same = weights.enter is weights.read
-    q_enter = q_read if same else _times(q, weights.enter * scale, dtype)
+    q_enter = q_read if same else _times(q, weights.enter, dtype)
     k_leave = k_write if same else _times(k, weights.leave, dtype)
     v_run = torch.empty(v.shape, dtype=dtype, device=v.device).copy_(v).flatten(0, 2)
     return Scaled(q_read, k_write, v_run, q_enter, k_leave)
@@ -76,109 +75,122 @@ def _reach(pairs: Tensor, weights: Weights) -> Tensor:
     return pairs
 
 
-class Memory(NamedTuple):
-    """States before each chunk of a run and after the last: C (N + 1, B, H, K, V), n (..., K)."""
+class States(NamedTuple):
+    """States between chunks, C and n in one buffer, as they fade together.
 
-    C: Tensor
-    n: Tensor
+    Parameters
+    ----------
+    flat
+        Before each chunk and after the last, (N + 1, B, H, K * V + K).
+    K, V
+        Widths.
+    """
+
+    flat: Tensor
+    K: int
+    V: int
+
+    def split(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        """C (N * B * H, K, V) and n (N * B * H, 1, K) of some states, as views."""
+        C, n = flat.flatten(0, -2).split([self.K * self.V, self.K], -1)
+        return C.unflatten(-1, (self.K, self.V)), n[:, None]
+
+    def scaled(self, part: slice, factor: Tensor) -> tuple[Tensor, Tensor]:
+        """C and n of the states of a part, each times its factor (N, B, H)."""
+        return self.split(self.flat[part] * factor[..., None])
 
 
 def forward_run(
-    x: Scaled, weights: Weights, C0: Tensor, n0: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Memory]:
+    x: Scaled, weights: Weights, start: Tensor
+) -> tuple[Tensor, Tensor, Tensor, States]:
     """Numerator (N, B, H, T, V), divisor before its floor (N, B, H, T), pairs, states."""
     lead = weights.read.shape[:3]
     pairs = _reach(torch.bmm(x.q, x.k.mT), weights)
-    memory = _scan(x, weights, C0, n0)
-    C = (memory.C[:-1] * weights.arrive[..., None, None]).flatten(0, 2)
-    n = (memory.n[:-1] * weights.arrive[..., None]).flatten(0, 2)
+    states = _scan(x, weights, start)
+    C, n = states.scaled(slice(0, -1), weights.arrive)
     num = torch.bmm(pairs, x.v).baddbmm_(x.q_enter, C)
-    den = pairs.sum(-1).add_((x.q_enter * n[:, None]).sum(-1))
-    return num.unflatten(0, lead), den.unflatten(0, lead), pairs, memory
+    den = pairs.sum(-1).add_((x.q_enter * n).sum(-1))
+    return num.unflatten(0, lead), den.unflatten(0, lead), pairs, states
 
 
-def _scan(x: Scaled, weights: Weights, C0: Tensor, n0: Tensor) -> Memory:
-    N = len(weights.read)
-    C, n = C0.new_empty(N + 1, *C0.shape), n0.new_empty(N + 1, *n0.shape)
-    C[0], n[0] = C0, n0
-    torch.bmm(x.k_leave.mT, x.v, out=C[1:].flatten(0, 2))
-    torch.sum(x.k_leave, 1, out=n[1:].flatten(0, 2))
-    _accumulate(C, weights.keep[..., None, None], weights.depart[..., None, None])
-    _accumulate(n, weights.keep[..., None], weights.depart[..., None])
-    return Memory(C, n)
-
-
-def _accumulate(state: Tensor, keep: Tensor, depart: Tensor) -> None:
-    """state[t + 1] = keep[t] * state[t] + depart[t] * state[t + 1], one after the other."""
-    state[1:].mul_(depart)
-    for before, after, kept in zip(state[:-1], state[1:], keep, strict=True):
-        after.addcmul_(before, kept)
+def _scan(x: Scaled, weights: Weights, start: Tensor) -> States:
+    states = States(
+        start.new_empty(len(weights.read) + 1, *start.shape), x.k.shape[-1], x.v.shape[-1]
+    )
+    flat = states.flat
+    flat[0] = start
+    C, n = states.split(flat[1:])
+    torch.bmm(x.k_leave.mT, x.v, out=C)
+    torch.sum(x.k_leave, 1, keepdim=True, out=n)
+    if weights.matrix is None:
+        flat[1:].mul_(weights.depart[..., None])
+    for before, after, keep in zip(flat[:-1], flat[1:], weights.keep[..., None], strict=True):
+        after.addcmul_(before, keep)
+    return states
 
 
 class Slopes(NamedTuple):
-    """Gradients of a run, as its operands lie; `gate_b` is that of the sums of log forget gates."""
+    """Views of the gradients that a run writes, (N, B, H, T, .)."""
 
     q: Tensor
     k: Tensor
     v: Tensor
-    C0: Tensor
-    n0: Tensor
-    leaving: Tensor
 
 
 def backward_run(
     x: Scaled,
     weights: Weights,
     pairs: Tensor,
-    memory: Memory,
+    states: States,
     d_num: Tensor,
     d_den: Tensor,
-    d_C: Tensor,
-    d_n: Tensor,
-) -> Slopes:
-    """Gradients of a run from those of its numerator, divisor and last state."""
-    lead = weights.read.shape[:3]
+    d_last: Tensor,
+    into: Slopes,
+) -> tuple[Tensor, Tensor]:
+    """Write the gradients of a run, from those of its numerator, divisor and last state.
+
+    Returns the gradient of the state before the run, and of the log of what each chunk leaves.
+    """
     d_num, d_den = d_num.flatten(0, 2), d_den.flatten(0, 2)[..., None]
-    after, after_n = _scan_back(x, weights, d_num, d_den, d_C, d_n)
-    leaving = (after[1:] * memory.C[1:]).sum((-2, -1)) + (after_n[1:] * memory.n[1:]).sum(-1)
-    d_kv = (after[1:] * weights.depart[..., None, None]).flatten(0, 2)
-    d_k_sum = (after_n[1:] * weights.depart[..., None]).flatten(0, 2)
-    C = (memory.C[:-1] * weights.arrive[..., None, None]).flatten(0, 2)
-    n = (memory.n[:-1] * weights.arrive[..., None]).flatten(0, 2)
+    after = _scan_back(x, weights, states, d_num, d_den, d_last)
+    leaving = (after[1:] * states.flat[1:]).sum(-1)
+    d_kv, d_k_sum = states.split(after[1:] * weights.depart[..., None])
+    C, n = states.scaled(slice(0, -1), weights.arrive)
 
     d_v = torch.bmm(pairs.mT, d_num).baddbmm_(x.k_leave, d_kv)
+    into.v.copy_(d_v.view(into.v.shape))
     T = d_num.shape[1]
     d_pairs = _reach(torch.baddbmm(d_den.expand(-1, -1, T), d_num, x.v.mT), weights)
     d_q, d_k = torch.bmm(d_pairs, x.k), torch.bmm(d_pairs.mT, x.q)
     if weights.enter is weights.read:
-        d_q.baddbmm_(d_num, C.mT).addcmul_(d_den, n[:, None])
-        d_k.baddbmm_(x.v, d_kv.mT).add_(d_k_sum[:, None])
-        d_q, d_k = _weighed(d_q, weights.read), _weighed(d_k, weights.write)
+        d_q.baddbmm_(d_num, C.mT).addcmul_(d_den, n)
+        d_k.baddbmm_(x.v, d_kv.mT).add_(d_k_sum)
+        _weighed(d_q, weights.read, into.q)
+        _weighed(d_k, weights.write, into.k)
     else:
-        d_enter = torch.bmm(d_num, C.mT).addcmul_(d_den, n[:, None])
-        d_leave = torch.bmm(x.v, d_kv.mT).add_(d_k_sum[:, None])
-        d_q = _weighed(d_q, weights.read).add_(_weighed(d_enter, weights.enter))
-        d_k = _weighed(d_k, weights.write).add_(_weighed(d_leave, weights.leave))
-    d_q.mul_(x.q.shape[-1] ** -0.5)
-    return Slopes(d_q, d_k, d_v.unflatten(0, lead), after[0], after_n[0], leaving)
+        _weighed(d_q, weights.read, into.q)
+        _weighed(d_k, weights.write, into.k)
+        d_enter = torch.bmm(d_num, C.mT).addcmul_(d_den, n)
+        d_leave = torch.bmm(x.v, d_kv.mT).add_(d_k_sum)
+        into.q.addcmul_(d_enter.view(into.q.shape), weights.enter[..., None])
+        into.k.addcmul_(d_leave.view(into.k.shape), weights.leave[..., None])
+    return after[0], leaving
 
 
-def _weighed(slope: Tensor, factor: Tensor) -> Tensor:
-    return slope.unflatten(0, factor.shape[:3]).mul_(factor[..., None])
+def _weighed(slope: Tensor, factor: Tensor, into: Tensor) -> None:
+    torch.mul(slope.view(into.shape), factor[..., None], out=into)
 
 
 def _scan_back(
-    x: Scaled, weights: Weights, d_num: Tensor, d_den: Tensor, d_C: Tensor, d_n: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of the states before each chunk and after the last."""
-    N = len(weights.read)
-    C, n = d_C.new_empty(N + 1, *d_C.shape), d_n.new_empty(N + 1, *d_n.shape)
-    C[N], n[N] = d_C, d_n
-    torch.bmm(x.q_enter.mT, d_num, out=C[:N].flatten(0, 2))
-    torch.sum(x.q_enter * d_den, 1, out=n[:N].flatten(0, 2))
-    C[:N].mul_(weights.arrive[..., None, None])
-    n[:N].mul_(weights.arrive[..., None])
-    for t in range(N - 1, -1, -1):
-        C[t].addcmul_(C[t + 1], weights.keep[t][..., None, None])
-        n[t].addcmul_(n[t + 1], weights.keep[t][..., None])
-    return C, n
+    x: Scaled, weights: Weights, states: States, d_num: Tensor, d_den: Tensor, d_last: Tensor
+) -> Tensor:
+    """Gradients of the states before each chunk and after the last, as the states lie."""
+    flat = torch.empty_like(states.flat)
+    flat[-1] = d_last
+    C, n = states.split(flat[:-1])
+    torch.bmm(x.q_enter.mT, d_num, out=C)
+    torch.sum(x.q_enter * d_den, 1, keepdim=True, out=n)
+    flat[:-1].mul_(weights.arrive[..., None])
+    for t in range(len(flat) - 2, -1, -1):
+        flat[t].addcmul_(flat[t + 1], weights.keep[t][..., None])
+    return flat

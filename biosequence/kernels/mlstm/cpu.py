@@ -9,15 +9,16 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from ..shapes import document_starts, state_dtype
-from .chunks import Memory, Run, backward_run, forward_run, runs_of, scaled
+from .chunks import Run, Slopes, States, backward_run, forward_run, runs_of, scaled
 from .frame import Frame, frame_of, last_m, weights_of
 from .naive import floor_of, without_stabiliser
 from .state import MLSTMState
 
 Tensor = torch.Tensor
 
-# Pairs of positions that one run holds: some MB, which stay in the processor's cache.
-PAIRS = 1 << 20
+# Pairs of positions that one run holds: they stay in the processor's cache, and so does the memory
+# that the allocator hands from one run to the next.
+PAIRS = 1 << 17
 
 
 def mlstm_chunkwise(
@@ -114,18 +115,20 @@ class _Chunkwise(torch.autograd.Function):
         dtype = state_dtype(q, k, v, i, f)
         B, H, L, K = q.shape
         frame = frame_of(i, f, m0, seq_idx, how.exponential)
-        C = q.new_zeros(B, H, K, v.shape[-1], dtype=dtype) if C0 is None else C0
-        n = q.new_zeros(B, H, K, dtype=dtype) if n0 is None else n0
+        V = v.shape[-1]
+        state = q.new_zeros(B, H, K * V + K, dtype=dtype)
+        if C0 is not None:
+            state = torch.cat([C0.flatten(2), n0], -1)
         m = (frame.M + frame.b).to(dtype)
         h, den = torch.empty_like(v, dtype=dtype), torch.empty_like(m)
         runs = runs_of(L, how.chunk, max(1, PAIRS // (B * H * how.chunk**2)))
         kept: list[Tensor] = []
         for run in runs:
-            weights = weights_of(frame, *run, dtype)
+            weights = weights_of(frame, *run, K**-0.5, dtype)
             x = scaled(run.of(q), run.of(k), run.of(v), weights, dtype)
-            num, run_den, pairs, memory = forward_run(x, weights, C, n)
-            C, n = memory.C[-1], memory.n[-1]
-            kept += [pairs, *memory]
+            num, run_den, pairs, states = forward_run(x, weights, state)
+            state = states.flat[-1]
+            kept += [pairs, states.flat]
             run.of(den).copy_(run_den)
             if how.normalize and not how.raw:
                 size = _divisor(run_den, run.of(m), how.eps)
@@ -139,35 +142,36 @@ class _Chunkwise(torch.autograd.Function):
         ctx.mark_non_differentiable(last)
         if not how.raw:
             ctx.mark_non_differentiable(den)
-        return h.to(v.dtype), den, C.clone(), n.clone(), last
+        C, n = state.split([K * V, K], -1)
+        return h.to(v.dtype), den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_h: Tensor, d_den: Tensor, d_C: Tensor, d_n: Tensor, _: Any) -> Any:
         q, k, v, i, f, h, den, m, seq_idx, *rest = ctx.saved_tensors
         frame, kept, how = Frame(*rest[:5]), rest[5:], ctx.how
+        K, V = q.shape[-1], v.shape[-1]
         slopes = [torch.empty_like(x, dtype=h.dtype) for x in (q, k, v)]
-        d_write = torch.empty_like(frame.b)
-        d_log_f = torch.empty_like(frame.b)
+        d_write, d_log_f = torch.empty_like(frame.b), torch.empty_like(frame.b)
+        d_state = torch.cat([d_C.flatten(2), d_n], -1)
         for index in reversed(range(len(ctx.runs))):
             run: Run = ctx.runs[index]
-            pairs, *memory = kept[3 * index : 3 * index + 3]
-            weights = weights_of(frame, *run, h.dtype)
+            pairs, flat = kept[2 * index : 2 * index + 2]
+            weights = weights_of(frame, *run, K**-0.5, h.dtype)
             x = scaled(run.of(q), run.of(k), run.of(v), weights, h.dtype)
             parts = (run.of(part) for part in (h, den, m, d_h, d_den))
             d_num, d_run_den, q_slope = _through_divisor(how, *parts)
-            found = backward_run(
-                x, weights, pairs, Memory(*memory), d_num, d_run_den, d_C, d_n
+            into = Slopes(*map(run.of, slopes))
+            d_state, leaving = backward_run(
+                x, weights, pairs, States(flat, K, V), d_num, d_run_den, d_state, into
             )
-            d_C, d_n = found.C0, found.n0
-            for slope, part in zip(slopes, (found.q, found.k, found.v), strict=True):
-                run.of(slope).copy_(part)
-            k_slope = (run.of(k) * found.k).sum(-1).double()
+            k_slope = (run.of(k) * into.k).sum(-1).double()
             run.of(d_write).copy_(k_slope)
-            run.of(d_log_f).copy_(_since(q_slope - k_slope) + found.leaving[..., None])
+            run.of(d_log_f).copy_(_since(q_slope - k_slope) + leaving[..., None])
         d_q, d_k, d_v = (x.to(like.dtype) for x, like in zip(slopes, (q, k, v), strict=True))
         d_i, d_f = _gate_slopes(d_write, d_log_f, i, f, seq_idx, how)
-        given = (d_C, d_n) if ctx.given else (None, None)
+        d_C, d_n = d_state.split([K * V, K], -1)
+        given = (d_C.unflatten(-1, (K, V)), d_n) if ctx.given else (None, None)
         return d_q, d_k, d_v, d_i, d_f, *given, None, None, None
 
 
@@ -207,8 +211,8 @@ def _gate_slopes(
     d_log_i: Tensor, d_log_f: Tensor, i: Tensor, f: Tensor, seq_idx: Tensor | None, how: _Settings
 ) -> tuple[Tensor, Tensor]:
     if not how.exponential:
-        d_log_i = d_log_i * torch.sigmoid(-i.double())
+        d_log_i = d_log_i * torch.sigmoid(-i)
     if seq_idx is not None:
         # Nothing is left to forget where a document begins; the sums there are rounding errors.
         d_log_f = d_log_f.masked_fill(document_starts(seq_idx)[:, None], 0.0)
-    return d_log_i.to(i.dtype), (d_log_f * torch.sigmoid(-f.double())).to(f.dtype)
+    return d_log_i.to(i.dtype), (d_log_f * torch.sigmoid(-f)).to(f.dtype)

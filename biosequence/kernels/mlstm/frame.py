@@ -99,8 +99,10 @@ class Weights(NamedTuple):
     hidden: Tensor | None
 
 
-def weights_of(frame: Frame, start: int, N: int, T: int, dtype: torch.dtype) -> Weights:
-    """Weights of N chunks of T positions from `start` on.
+def weights_of(
+    frame: Frame, start: int, N: int, T: int, scale: float, dtype: torch.dtype
+) -> Weights:
+    """Weights of N chunks of T positions from `start` on; `scale` goes to the queries' factors.
 
     The weight exp(c_j - M_t) is a product of one factor a row and one a column, around a level
     between the least and the greatest M of the chunk. That saves an exponential for each pair, and
@@ -114,13 +116,13 @@ def weights_of(frame: Frame, start: int, N: int, T: int, dtype: torch.dtype) -> 
     apart = bool((high - low).max() > 2 * (math.log(torch.finfo(dtype).max) - 33))
     hidden, entered, left = _documents(frame, start, N, T)
     if apart:
-        read, write = torch.ones_like(M), torch.ones_like(c)
-        enter, leave = torch.exp(before[..., None] - M), torch.exp(c - last[..., None])
+        read, write = torch.full_like(M, scale), torch.ones_like(c)
+        enter, leave = torch.exp(before[..., None] - M) * scale, torch.exp(c - last[..., None])
         matrix = torch.exp((c[..., None, :] - M[..., :, None]).clamp_(max=0)).to(dtype)
         matrix = matrix.tril_() if hidden is None else matrix.masked_fill_(hidden, 0.0)
         arrive = depart = torch.ones_like(last)
     else:
-        read, write = torch.exp(level[..., None] - M), torch.exp(c - level[..., None])
+        read, write = torch.exp(level[..., None] - M) * scale, torch.exp(c - level[..., None])
         enter, leave, matrix = read, write, None
         arrive, depart = torch.exp(before - level), torch.exp(level - last)
     keep = torch.exp(before - last)
