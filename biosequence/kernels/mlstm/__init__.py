@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _RUN = Dispatcher(
     "mlstm",
     [
+        Backend("cpu", f"{__name__}.cpu:mlstm_chunkwise"),
         Backend("naive", f"{__name__}.naive:mlstm_recurrent"),
         Backend("parallel", f"{__name__}.naive:mlstm_parallel"),
     ],
