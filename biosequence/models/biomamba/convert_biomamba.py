@@ -173,7 +173,9 @@ def caduceus_rules(*, strands: bool, unfused: bool, both_ways: bool) -> list[Key
         KeyRule("lm_head.complement_map", "lm_head.complement_map"),
     ]
     for kind in ("weight", "bias"):
-        rules.append(KeyRule(f"{root}layers.{{i}}.norm.{norm}{kind}", f"{ours}layers.{{i}}.norm.{kind}"))
+        rules.append(
+            KeyRule(f"{root}layers.{{i}}.norm.{norm}{kind}", f"{ours}layers.{{i}}.norm.{kind}")
+        )
         rules.append(KeyRule(f"{root}norm_f.{norm}{kind}", f"{ours}norm.{kind}"))
     for name in ("fwd", "rev"):
         mixer = f"{ours}layers.{{i}}.mixer." + (f"{name}." if both_ways else "")
