@@ -255,6 +255,4 @@ def _stand_ins(path: Path) -> list[tuple[type, str]]:
         return []
     kinds = {True: _PlainDict, False: _Shell}
     # One class each: the reader tells them apart by identity.
-    return [
-        (type("StandIn", (kinds[name.lower().endswith("dict")],), {}), name) for name in names
-    ]
+    return [(type("StandIn", (kinds[name.lower().endswith("dict")],), {}), name) for name in names]

@@ -116,7 +116,9 @@ def test_a_lightning_checkpoint_opens_without_running_what_it_names(golden, tmp_
     torch.save(
         {
             "state_dict": case.weights("cuda"),
-            "hyper_parameters": AttributeDict(lr=collections.defaultdict(list, a=[1]), s=Settings()),
+            "hyper_parameters": AttributeDict(
+                lr=collections.defaultdict(list, a=[1]), s=Settings()
+            ),
         },
         path,
     )
@@ -268,7 +270,11 @@ def test_only_large_models_go_to_transformers(tiny):
 @torch.no_grad()
 def test_mamba_ssm_folders_open(tiny, name, tmp_path):
     model, x = tiny(name), ids(2, 13)
-    renames = {"embed.tokens": "embedding", "backbone.norm": "backbone.norm_f", ".conv.": ".conv1d."}
+    renames = {
+        "embed.tokens": "embedding",
+        "backbone.norm": "backbone.norm_f",
+        ".conv.": ".conv1d.",
+    }
     renames |= {"embed.positions": "position_embedding"}
     renames |= {"embed.seq_positions": "seq_position_embedding"}
     state = {}
@@ -282,3 +288,40 @@ def test_mamba_ssm_folders_open(tiny, name, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     ours = convert_mamba(tmp_path, family="mamba_ssm").model()
     assert far(ours(x).logits, model(x).logits) == 0
+
+
+@torch.no_grad()
+def test_nx_ai_large_folders_open(oracle, tmp_path):
+    theirs, x = oracle("xLSTM"), ids(2, 9)
+    state = {
+        key.replace("backbone.embeddings.", "embedding."): value
+        for key, value in theirs.state_dict().items()
+    }
+    save_file(state, tmp_path / "model.safetensors")
+    model = convert_xlstm(tmp_path, dialect="large").model()
+    assert far(model(x).logits, theirs(x).logits) < 1e-4
+
+
+@torch.no_grad()
+def test_chem_folders_open_although_they_count_one_head(tiny, tmp_path):
+    model, x = tiny("v1"), ids(2, 9)
+    torch.save(published_tensors(model)[0], tmp_path / "model.pt")
+    said = {"n_layers": 2, "n_heads": 1, "vocab_size": 99}
+    (tmp_path / "init_arguments.json").write_text(json.dumps(said), encoding="utf-8")
+    conversion = convert_xlstm(tmp_path)
+    assert conversion.config.num_heads == 2
+    assert far(conversion.model()(x).logits, model(x).logits) == 0
+    (tmp_path / "init_arguments.json").write_text('{"n_layers": 3}', encoding="utf-8")
+    with pytest.raises(ModelError, match=r"blocks\.2\."):
+        convert_xlstm(tmp_path)
+
+
+@torch.no_grad()
+def test_sharded_folders_open_whole_or_not_at_all(oracle, tmp_path):
+    theirs, x = oracle("Mamba2"), ids(2, 9)
+    theirs.save_pretrained(tmp_path, max_shard_size="20kB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    assert far(convert_mamba(tmp_path).model()(x).logits, theirs(x).logits) < 1e-4
+    next(tmp_path.glob("*.safetensors")).unlink()
+    with pytest.raises(ModelError, match="part of the checkpoint is missing"):
+        convert_mamba(tmp_path)

@@ -105,7 +105,9 @@ def test_published_losses_come_out(golden, name):
     else:
         # These labels were shifted when they were saved.
         logits = model(ids).logits
-        loss = F.cross_entropy(logits.flatten(0, 1), case["inputs/labels"].flatten(), ignore_index=4)
+        loss = F.cross_entropy(
+            logits.flatten(0, 1), case["inputs/labels"].flatten(), ignore_index=4
+        )
     assert far(loss, case["outputs/loss"]) < FP32
 
 

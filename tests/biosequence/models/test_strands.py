@@ -60,9 +60,7 @@ def test_xlstm_with_shared_strands_is_equivariant(shaken, fields):
 @torch.no_grad()
 def test_mamba_with_shared_strands_is_equivariant(shaken, mixer, direction, swap):
     sizes = {"hidden_size": 16, "head_dim": 8, "state_size": 4, "pad_vocab_size_multiple": 8}
-    config = BioMambaConfig(
-        mixer=mixer, bidirectional=direction, rcps_swap=swap, **SHARED, **sizes
-    )
+    config = BioMambaConfig(mixer=mixer, bidirectional=direction, rcps_swap=swap, **SHARED, **sizes)
     model, ids = shaken(BioMambaForMaskedLM(config), scale=0.08), dna(2, 21)
     table = torch.tensor(config.strand_table)
     assert far(model(other(ids)).logits, model(ids).logits[..., table].flip(1)) < 1e-5

@@ -159,3 +159,15 @@ def test_lower_precision_stays_close(tiny, name):
     rough = model.to(torch.bfloat16)(x).logits
     assert rough.isfinite().all()
     assert (rough - exact).abs().mean() < 0.1 * exact.std()
+
+
+@pytest.mark.parametrize("name", ["v1 with sLSTM", "prot", "large", "mamba", "mamba2", "caduceus"])
+def test_mixed_precision_training_gives_finite_gradients(tiny, name):
+    model, x = tiny(name), ids(2, 20)
+    model.train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = model(x, labels=x).loss
+    loss.backward()
+    exact = model(x, labels=x).loss
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    assert loss.item() == pytest.approx(exact.item(), rel=0.05)
