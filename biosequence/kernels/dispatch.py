@@ -99,7 +99,7 @@ class Dispatcher:
             )
         if name not in self._loaded:
             self._loaded[name] = self.backends[name].load()
-        with _full_precision():
+        with full_precision():
             return self._loaded[name](*args, **options)
 
     def explain(self, *args: Any, **options: Any) -> list[tuple[str, str]]:
@@ -139,7 +139,7 @@ def dispatchers() -> dict[str, Dispatcher]:
     return dict(_DISPATCHERS)
 
 
-def _full_precision() -> AbstractContextManager[Any]:
+def full_precision() -> AbstractContextManager[Any]:
     """A context without autocast: it would round the state's matrix products to 16 bits."""
     import torch
 

@@ -14,7 +14,13 @@ from ..shapes import Shapes
 if TYPE_CHECKING:
     from torch import Tensor
 
-_RUN = Dispatcher("ssd", [Backend("naive", f"{__name__}.naive:ssd_naive")])
+_RUN = Dispatcher(
+    "ssd",
+    [
+        Backend("cpu", f"{__name__}.cpu:ssd_cpu"),
+        Backend("naive", f"{__name__}.naive:ssd_naive"),
+    ],
+)
 
 __all__ = ["ssd", "ssd_step"]
 
