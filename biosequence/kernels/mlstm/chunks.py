@@ -21,17 +21,17 @@ class Run(NamedTuple):
 
     def of(self, x: Tensor) -> Tensor:
         """View (B, H, L, ...) as (N, B, H, T, ...)."""
-        return x[:, :, self.start : self.start + self.N * self.T].unflatten(
-            2, (self.N, self.T)
-        ).movedim(2, 0)
+        return (
+            x[:, :, self.start : self.start + self.N * self.T]
+            .unflatten(2, (self.N, self.T))
+            .movedim(2, 0)
+        )
 
 
 def runs_of(length: int, chunk: int, most: int) -> list[Run]:
     """Runs of at most `most` chunks, and the rest of the length as a chunk of its own."""
     whole = length // chunk
-    runs = [
-        Run(first * chunk, min(most, whole - first), chunk) for first in range(0, whole, most)
-    ]
+    runs = [Run(first * chunk, min(most, whole - first), chunk) for first in range(0, whole, most)]
     if length % chunk:
         runs.append(Run(whole * chunk, 1, length % chunk))
     return runs

@@ -123,8 +123,7 @@ class _Chunkwise(torch.autograd.Function):
         h, den = torch.empty_like(v, dtype=dtype), torch.empty_like(m)
         runs = runs_of(L, how.chunk, max(1, PAIRS // (B * H * how.chunk**2)))
         plans = {
-            T: Plan(frame, start, N, T, K**-0.5, dtype)
-            for start, N, T in runs_of(L, how.chunk, L)
+            T: Plan(frame, start, N, T, K**-0.5, dtype) for start, N, T in runs_of(L, how.chunk, L)
         }
         kept: list[Tensor] = []
         for run in runs:
@@ -147,7 +146,13 @@ class _Chunkwise(torch.autograd.Function):
         if not how.raw:
             ctx.mark_non_differentiable(den)
         C, n = state.split([K * V, K], -1)
-        return (h if how.raw else h.to(v.dtype)), den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
+        return (
+            (h if how.raw else h.to(v.dtype)),
+            den,
+            C.unflatten(-1, (K, V)).clone(),
+            n.clone(),
+            last,
+        )
 
     @staticmethod
     @once_differentiable
