@@ -32,7 +32,7 @@ def _forward(x, weight, bias, starts, state, y, kept):
     D = weight.shape[0]
     # What a function allocates itself, the compiler knows to be nobody else's.
     own = np.empty((4, D), np.float32)
-    last, c, n, m = own[0], own[1], own[2], own[3]
+    last = own[0]
     own[:] = state
     raw = np.empty(4 * D, np.float32)
     gate = np.empty((KEPT, D), np.float32)
@@ -54,7 +54,7 @@ def _forward(x, weight, bias, starts, state, y, kept):
 
 @compiled
 def _add_product(into, weight, vector):
-    """into += vector @ weight, four rows at a time: fewer passes over `into`."""
+    """Add vector @ weight, four rows at a time: fewer passes over `into`."""
     rows = len(vector) // 4 * 4
     for j in range(0, rows, 4):
         a, b, c, d = vector[j], vector[j + 1], vector[j + 2], vector[j + 3]
