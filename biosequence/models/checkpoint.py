@@ -37,11 +37,12 @@ class Conversion:
     """What became of every key."""
 
     def model(self) -> nn.Module:
-        """The model, with the converted weights, in evaluation mode."""
-        model = self.model_class(self.config)
-        state = model.state_dict()
-        state.update(self.tensors)
-        model.load_state_dict(state)
+        """The model in evaluation mode; its weights are `tensors`, in their dtype."""
+        # Built without memory and filled with the tensors themselves: one copy of a large model.
+        with torch.device("meta"):
+            model = self.model_class(self.config)
+        model.load_state_dict(self.tensors, assign=True, strict=False)
+        model.tie_weights()
         return model.eval()
 
     def save(self, folder: str | Path) -> Path:

@@ -81,11 +81,12 @@ def test_mamba_flags_that_contradict_each_other_are_refused(fields, named):
 
 
 @pytest.mark.parametrize("dialect", ["v1", "dna", "prot", "large"])
-def test_a_configuration_survives_its_dictionary(dialect):
-    config = BioXLSTMConfig(dialect=dialect, num_heads=2, gate_soft_cap=None)
-    again = BioXLSTMConfig.from_dict(config.to_dict())
-    assert again.to_dict() == config.to_dict()
-    assert again.gate_soft_cap is None
+def test_values_against_the_dialect_survive_saving(dialect, tmp_path):
+    config = BioXLSTMConfig(dialect=dialect, num_heads=2, gate_soft_cap=None, rope="none")
+    config.save_pretrained(tmp_path)
+    again = BioXLSTMConfig.from_pretrained(tmp_path)
+    assert (again.gate_soft_cap, again.rope, again.num_heads) == (None, "none", 2)
+    assert BioXLSTMConfig.from_dict(config.to_dict()).to_dict() == config.to_dict()
 
 
 def test_dialects_round_widths_as_published():

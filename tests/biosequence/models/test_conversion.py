@@ -325,3 +325,11 @@ def test_sharded_folders_open_whole_or_not_at_all(oracle, tmp_path):
     next(tmp_path.glob("*.safetensors")).unlink()
     with pytest.raises(ModelError, match="part of the checkpoint is missing"):
         convert_mamba(tmp_path)
+
+
+@torch.no_grad()
+def test_the_dtype_of_a_checkpoint_is_kept(oracle, tmp_path):
+    theirs = oracle("xLSTM").to(torch.bfloat16)
+    theirs.save_pretrained(tmp_path / "theirs")
+    folder = convert_xlstm(tmp_path / "theirs").save(tmp_path / "ours")
+    assert AutoModelForCausalLM.from_pretrained(folder).dtype == torch.bfloat16

@@ -154,3 +154,41 @@ def test_generation_goes_on_from_a_context_read_once(tiny, causal_kind):
     cache = model(context, use_cache=True).cache_params
     from_cache = model.generate(prompt, cache_params=cache.repeat(1), **how)[:, 3:]
     assert torch.equal(from_cache, whole)
+
+
+@torch.no_grad()
+def test_pieces_of_nothing_but_padding_change_nothing(tiny, causal_kind):
+    model, row = tiny(causal_kind), ids(1, 7)
+    batch = torch.cat((torch.full((1, 11), 3), row), 1)
+    mask = torch.cat((torch.zeros(1, 11), torch.ones(1, 7)), 1)
+    alone = model(row).logits
+    model.config.prefill_chunk = 4
+    output = model(batch, attention_mask=mask, use_cache=True)
+    assert far(output.logits[:, 11:], alone) < 2e-5
+    assert output.cache_params.position.tolist() == [7]
+
+
+@pytest.mark.parametrize("name", ["prot 2d", "protmamba"])
+@torch.no_grad()
+def test_generation_keeps_positions_and_sequence_numbers(tiny, name):
+    model, x = tiny(name), ids(2, 8)
+    places = {
+        "position_ids": torch.tensor([0, 1, 2, 3, 0, 1, 2, 3]).expand(2, -1),
+        "seq_position_ids": torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]).expand(2, -1),
+    }
+    tokens = x
+    for _ in range(4):
+        logits = model(tokens, **places).logits
+        tokens = torch.cat((tokens, logits[:, -1:].argmax(-1)), 1)
+        places = {
+            "position_ids": torch.cat(
+                (places["position_ids"], places["position_ids"][:, -1:] + 1), 1
+            ),
+            "seq_position_ids": torch.cat(
+                (places["seq_position_ids"], places["seq_position_ids"][:, -1:]), 1
+            ),
+        }
+    prompt = {name: value[:, :8] for name, value in places.items()}
+    mask = torch.ones_like(x)
+    how = {"max_new_tokens": 4, "do_sample": False, "attention_mask": mask, "pad_token_id": 0}
+    assert torch.equal(model.generate(x, **prompt, **how), tokens)
