@@ -111,7 +111,7 @@ def devices() -> Iterator[Finding]:
 
 
 def back_ends() -> Iterator[Finding]:
-    """Compilers of fast code that work here."""
+    """Compilers of fast code that work here, and what each kernel runs on."""
     try:
         import numba
 
@@ -130,6 +130,11 @@ def back_ends() -> Iterator[Finding]:
         name="triton (GPU)",
         found=version("triton") if triton else "not there; the CPU needs none",
     )
+    from biosequence.kernels import backends
+
+    for op, choices in backends().items():
+        ready = [name for name, reason in choices if not reason]
+        yield Finding(section="Back ends", name=f"kernel {op}", found=", ".join(ready))
 
 
 def extras() -> Iterator[Finding]:
