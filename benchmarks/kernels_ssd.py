@@ -69,7 +69,8 @@ def slope(shape: torch.Size) -> torch.Tensor:
 
 def beside_transformers(shapes: list[tuple[int, ...]], given: Settings) -> None:
     print("\nTimes of transformers' torch path as multiples of ours (least | median):\n")
-    print("| (B, L, H, P, N) | chunk 64 by 64 | | 128 by 128 | | its 256 by our default | | ours ms |")
+    chunks = "chunk 64 by 64 | | 128 by 128 | | its 256 by our default |"
+    print(f"| (B, L, H, P, N) | {chunks} | ours ms |")
     print("|---|---|---|---|---|---|---|---|")
     for shape in shapes:
         tensors = sample(*shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from transformers import (
     Mamba2ForCausalLM,
     MambaConfig,
     MambaForCausalLM,
+    xLSTMConfig,
+    xLSTMForCausalLM,
 )
 
 from biosequence.errors import InputError, ModelError
@@ -48,7 +51,11 @@ def mamba2(**options: Any) -> nn.Module:
     )
 
 
-MODELS = [mamba, falcon, mamba2]
+def xlstm(**options: Any) -> nn.Module:
+    config = {"mode": "inference", "chunk_size": 16, "return_last_states": True} | options
+    return xLSTMForCausalLM(
+        xLSTMConfig(**SMALL | {"hidden_size": 32}, embedding_dim=32, num_heads=2, **config)
+    )
 
 
 def randomised(model: nn.Module) -> nn.Module:
@@ -65,6 +72,17 @@ def loss_and_gradients(model: nn.Module, ids: torch.Tensor, **options: Any) -> d
     out.loss.backward()
     grads = {name: weight.grad.clone() for name, weight in model.named_parameters()}
     return {"logits": out.logits.detach(), **grads}
+
+
+MODELS = [
+    mamba,
+    falcon,
+    mamba2,
+    pytest.param(
+        xlstm,
+        marks=pytest.mark.skipif(not find_spec("biosequence.kernels.mlstm"), reason="no mlstm"),
+    ),
+]
 
 
 @pytest.mark.parametrize("make", MODELS)

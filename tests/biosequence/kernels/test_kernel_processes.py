@@ -84,7 +84,8 @@ def test_nothing_asks_for_numba_where_it_is_missing(tmp_path: Path) -> None:
 import sys
 sys.modules["numba"] = None
 import importlib.util
-importlib.util.find_spec = (lambda find: lambda name, *a: None if name == "numba" else find(name, *a))(importlib.util.find_spec)
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name == "numba" else find(name, *a)
 import torch
 import biosequence.kernels as kernels
 u, A, maps = torch.ones(1, 2, 3, requires_grad=True), -torch.ones(2, 1), torch.ones(1, 1, 3)
