@@ -52,10 +52,9 @@ def mamba2(**options: Any) -> nn.Module:
 
 
 def xlstm(**options: Any) -> nn.Module:
-    config = {"mode": "inference", "chunk_size": 16, "return_last_states": True} | options
-    return xLSTMForCausalLM(
-        xLSTMConfig(**SMALL | {"hidden_size": 32}, embedding_dim=32, num_heads=2, **config)
-    )
+    config = {"mode": "inference", "chunk_size": 16, "num_heads": 2} | options
+    # The widths are multiples of 64 in the cache and as given in the layer.
+    return xLSTMForCausalLM(xLSTMConfig(**SMALL | {"hidden_size": 128}, **config))
 
 
 def randomised(model: nn.Module) -> nn.Module:
