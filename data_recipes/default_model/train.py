@@ -23,7 +23,7 @@ class TrainConfig:
     hidden: int = 256
     width: int = 96
     pool: int = 24_576
-    pools: int = 5
+    pools: int = 3
     epochs: int = 5
     batch: int = 512
     lr: float = 2e-3
