@@ -19,7 +19,16 @@ FOLDERS = {
 }
 # Each room may import rooms of a lower floor, and itself.
 ROOMS = {"biosequence": 0, "cellmodels": 1, "bioseq_recipes": 2, "bioseq_cli": 3}
-SHARED = ("_version", "errors", "extras", "device", "progress", "provenance")
+SHARED = (
+    "_version",
+    "atomic",
+    "complement",
+    "errors",
+    "extras",
+    "device",
+    "progress",
+    "provenance",
+)
 BIOSEQUENCE = dict.fromkeys(SHARED, 0) | {
     "tokenizers": 1,
     "io": 1,
