@@ -1,0 +1,1 @@
+"""Sequence mixers: parameters, forward over time, and a step of one position."""
