@@ -62,7 +62,7 @@ def run_in_batches(
 
 
 def _cut(sizes: list[int], batch_size: int, max_tokens: int | None) -> Iterator[list[int]]:
-    """Numbers of the items of each batch; longest first, so that memory runs out at once or never."""
+    """Numbers of the items of each batch, longest first: memory runs out at once or never."""
     batch: list[int] = []
     widest = 0
     for number in sorted(range(len(sizes)), key=lambda number: (sizes[number], number))[::-1]:

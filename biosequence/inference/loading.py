@@ -53,7 +53,7 @@ class LoadedModel:
 
     @property
     def kind(self) -> str:
-        """What its sequences are: ``"dna"``, ``"protein"``, ``"molecule"``, or the tokenizer's name."""
+        """``"dna"``, ``"protein"``, ``"molecule"``, or another tokenizer's name."""
         return KINDS.get(self.tokenizer.name, self.tokenizer.name)
 
     @property
@@ -62,7 +62,7 @@ class LoadedModel:
         return next(self.model.parameters()).device
 
     def require_causal(self) -> LoadedModel:
-        """This model, if it predicts the next token.
+        """The same again, if it predicts the next token.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class LoadedModel:
         )
 
     def require_kind(self, *kinds: str) -> LoadedModel:
-        """This model, if its sequences are of one of these kinds.
+        """The same again, if its sequences are of one of these kinds.
 
         Raises
         ------
@@ -150,7 +150,7 @@ def _folder(path_or_id: str | Path) -> Path:
         raise ModelError(
             "A model is a folder, and this is a file.",
             where=str(folder),
-            fix="Name the folder with config.json in it; `bioseq convert` makes one of a checkpoint.",
+            fix="Name a folder with config.json; `bioseq convert` makes one of a checkpoint.",
         )
     text = str(path_or_id)
     if _ID.fullmatch(text) and not folder.parent.is_dir():
@@ -172,7 +172,7 @@ def _fetched(name: str) -> Path:
         pass
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
-    except Exception as error:  # noqa: BLE001  # the hub raises errors of many libraries
+    except Exception as error:  # the hub raises errors of many libraries
         raise ModelError(
             f"There is no folder of that name, and the hub does not give it ({_first(error)}).",
             where=name,
@@ -210,7 +210,7 @@ def _architecture(folder: Path) -> tuple[Any, Any]:
         config = getattr(models, f"{FAMILIES[kind]}Config").from_pretrained(str(folder))
     except ModelError:
         raise
-    except Exception as error:  # noqa: BLE001  # transformers raises errors of many kinds
+    except Exception as error:  # transformers raises errors of many kinds
         raise ModelError(
             f"config.json does not describe a model ({_first(error)}).",
             where=str(path),
@@ -250,7 +250,7 @@ def _weights(folder: Path, model_class: Any, config: Any, dtype: str) -> Any:
                 local_files_only=True,
                 output_loading_info=True,
             )
-    except Exception as error:  # noqa: BLE001  # whatever the damage provokes
+    except Exception as error:  # whatever the damage provokes
         raise ModelError(
             f"The weights cannot be read ({_first(error)}).",
             where=str(folder / _WEIGHTS[0]),

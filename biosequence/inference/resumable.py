@@ -52,7 +52,7 @@ def fingerprint(options: Mapping[str, Any], files: Iterable[str | Path] = ()) ->
 
 
 class ResumableRows:
-    """Rows of a result that survive a stop; the output appears only when all are there.
+    r"""Rows of a result that survive a stop; the output appears only when all are there.
 
     Rows are kept in ``NAME.partial`` beside the output, one JSON object a line, after a line that
     holds `key`. A row that was cut off by the stop is dropped.
@@ -78,9 +78,9 @@ class ResumableRows:
     >>> with ResumableRows("out.txt", "abc", resume=True) as rows:
     ...     done = rows.count
     ...     rows.append({"n": 2})
-    ...     rows.finish(lambda rows: (f"{row['n']}\\n" for row in rows))
+    ...     rows.finish(lambda rows: (f"{row['n']}\n" for row in rows))
     >>> done, Path("out.txt").read_text(), Path("out.txt.partial").exists()
-    (1, '1\\n2\\n', False)
+    (1, '1\n2\n', False)
     """
 
     def __init__(self, output: str | Path, key: str, *, resume: bool = False) -> None:
