@@ -7,22 +7,67 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .batches import run_in_batches
+    from .decoding import Constraint, Prompt, Sample, generate_ids
+    from .generate import GenerateRequest, GenerateSummary, run_generation
+    from .generate_dna import generate_dna
+    from .generate_molecules import generate_molecules
+    from .generate_protein import generate_proteins, infill_proteins, parse_spans
+    from .generation import Generated, GenerateOptions
     from .loading import LoadedModel, load_model
+    from .molecule_report import MoleculeReport, report_molecules
     from .resumable import ResumableRows, fingerprint
+    from .sampling import Sampling
+    from .smiles_constraint import SmilesConstraint
 
 _HOMES = {
+    "Constraint": "decoding",
+    "GenerateOptions": "generation",
+    "GenerateRequest": "generate",
+    "GenerateSummary": "generate",
+    "Generated": "generation",
     "LoadedModel": "loading",
+    "MoleculeReport": "molecule_report",
+    "Prompt": "decoding",
     "ResumableRows": "resumable",
+    "Sample": "decoding",
+    "Sampling": "sampling",
+    "SmilesConstraint": "smiles_constraint",
     "fingerprint": "resumable",
+    "generate_dna": "generate_dna",
+    "generate_ids": "decoding",
+    "generate_molecules": "generate_molecules",
+    "generate_proteins": "generate_protein",
+    "infill_proteins": "generate_protein",
     "load_model": "loading",
+    "parse_spans": "generate_protein",
+    "report_molecules": "molecule_report",
+    "run_generation": "generate",
     "run_in_batches": "batches",
 }
 
 __all__ = [
+    "Constraint",
+    "GenerateOptions",
+    "GenerateRequest",
+    "GenerateSummary",
+    "Generated",
     "LoadedModel",
+    "MoleculeReport",
+    "Prompt",
     "ResumableRows",
+    "Sample",
+    "Sampling",
+    "SmilesConstraint",
     "fingerprint",
+    "generate_dna",
+    "generate_ids",
+    "generate_molecules",
+    "generate_proteins",
+    "infill_proteins",
     "load_model",
+    "parse_spans",
+    "report_molecules",
+    "run_generation",
     "run_in_batches",
 ]
 
