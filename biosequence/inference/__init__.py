@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .batches import run_in_batches
     from .decoding import Constraint, Prompt, Sample, generate_ids
-    from .generate import GenerateRequest, GenerateSummary, run_generation
-    from .generate_dna import generate_dna
-    from .generate_molecules import generate_molecules
-    from .generate_protein import generate_proteins, infill_proteins, parse_spans
+    from .dna import generate_dna
     from .generation import Generated, GenerateOptions
+    from .generation_run import GenerateRequest, GenerateSummary, run_generation
     from .loading import LoadedModel, load_model
     from .molecule_report import MoleculeReport, report_molecules
+    from .molecules import generate_molecules
+    from .proteins import generate_proteins, infill_proteins, parse_spans
     from .resumable import ResumableRows, fingerprint
     from .sampling import Sampling
     from .smiles_constraint import SmilesConstraint
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Constraint": "decoding",
     "GenerateOptions": "generation",
-    "GenerateRequest": "generate",
-    "GenerateSummary": "generate",
+    "GenerateRequest": "generation_run",
+    "GenerateSummary": "generation_run",
     "Generated": "generation",
     "LoadedModel": "loading",
     "MoleculeReport": "molecule_report",
@@ -33,15 +33,15 @@ _HOMES = {
     "Sampling": "sampling",
     "SmilesConstraint": "smiles_constraint",
     "fingerprint": "resumable",
-    "generate_dna": "generate_dna",
+    "generate_dna": "dna",
     "generate_ids": "decoding",
-    "generate_molecules": "generate_molecules",
-    "generate_proteins": "generate_protein",
-    "infill_proteins": "generate_protein",
+    "generate_molecules": "molecules",
+    "generate_proteins": "proteins",
+    "infill_proteins": "proteins",
     "load_model": "loading",
-    "parse_spans": "generate_protein",
+    "parse_spans": "proteins",
     "report_molecules": "molecule_report",
-    "run_generation": "generate",
+    "run_generation": "generation_run",
     "run_in_batches": "batches",
 }
 
