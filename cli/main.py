@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "annotate": "Name the cell types in a file, offline.",
     "cite": "Say how to cite bioseq and what it builds on.",
     "doctor": "Check this installation and say how to mend it.",
+    "generate": "Write DNA, proteins or molecules with a sequence model.",
 }
 
 
