@@ -97,3 +97,31 @@ def last_real(mask_BT: Tensor) -> Tensor:
 
 def _flipped(x: Tensor | None) -> Tensor | None:
     return None if x is None else x.flip(1)
+
+
+def real_first(mask_BT: Tensor | None) -> Tensor | None:
+    """An order of positions (B, T) in which padding comes last; None where it already does.
+
+    A state that is handed on must meet the first real position at once: padding in between would
+    move the window of a convolution on.
+
+    Examples
+    --------
+    >>> import torch
+    >>> real_first(torch.tensor([[0, 0, 1], [1, 1, 1]])).tolist()
+    [[2, 0, 1], [0, 1, 2]]
+    """
+    if mask_BT is None:
+        return None
+    real = mask_BT.bool()
+    if not bool((~real[:, :-1] & real[:, 1:]).any()):
+        return None
+    return (~real).int().argsort(dim=1, stable=True)
+
+
+def in_order(x_BT: Tensor | None, order_BT: Tensor) -> Tensor | None:
+    """Positions of a tensor (B, T, ...) in another order; None stays None."""
+    if x_BT is None:
+        return None
+    index = order_BT.view(*order_BT.shape, *[1] * (x_BT.ndim - 2)).expand(-1, -1, *x_BT.shape[2:])
+    return x_BT.gather(1, index)

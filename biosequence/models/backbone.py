@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, UsageError
 from ..layers.bidirectional import run_both_ways, run_reversed
-from ..layers.place import Place, default_positions, last_real
+from ..layers.place import Place, default_positions, in_order, last_real, real_first
 from ..layers.reverse_complement import run_on_strands, swap_halves
 from .cache import SequenceCache
 from .outputs import SequenceModelOutput
@@ -86,7 +86,16 @@ class BackboneMixin:
         place = self._with_positions(place, shape, cache_params, input_ids, inputs_embeds)
         read = partial(self._read, output_hidden_states=bool(output_hidden_states))
         chunk = config.prefill_chunk
-        if chunk and shape[1] > chunk and config.is_causal and not torch.is_grad_enabled():
+        in_chunks = bool(
+            chunk and shape[1] > chunk and config.is_causal and not torch.is_grad_enabled()
+        )
+        order = None
+        if cache_params is not None or in_chunks:
+            order = real_first(place["mask"])
+        if order is not None:
+            input_ids, inputs_embeds = (in_order(x, order) for x in (input_ids, inputs_embeds))
+            place = Place({name: in_order(x, order) for name, x in place.items()})
+        if in_chunks:
             x, states, hidden = self._read_in_chunks(
                 read, chunk, input_ids, inputs_embeds, place, cache_params
             )
@@ -94,6 +103,10 @@ class BackboneMixin:
             states = cache_params.layers if cache_params is not None else None
             x, states, hidden = read(input_ids, inputs_embeds, place, states, use_cache)
         cache = self._next_cache(states, place, shape, cache_params) if use_cache else None
+        if order is not None:
+            back = order.argsort(1)
+            x = in_order(x, back)
+            hidden = None if hidden is None else tuple(in_order(one, back) for one in hidden)
         if return_dict is None:
             return_dict = getattr(config, "return_dict", True)
         if not return_dict:

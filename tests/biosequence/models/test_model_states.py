@@ -107,6 +107,29 @@ def test_a_state_after_padding_is_the_state_without(tiny, causal_kind, side):
     assert far(a, b) < 2e-5
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+@torch.no_grad()
+def test_padding_behind_a_state_changes_nothing(tiny, causal_kind, side):
+    model, context = tiny(causal_kind), ids(2, 9)
+    rests = [ids(1, n, seed=n) for n in (3, 8)]
+    cache = model(context, use_cache=True).cache_params
+    batch, mask = torch.full((2, 8), 3), torch.zeros(2, 8, dtype=torch.int64)
+    spans = [slice(8 - n, 8) if side == "left" else slice(0, n) for n in (3, 8)]
+    for i, span in enumerate(spans):
+        batch[i, span], mask[i, span] = rests[i][0], 1
+    padded = model(batch, attention_mask=mask, cache_params=cache, output_hidden_states=True)
+    last = ids(2, 1, seed=5)
+    after = model(last, cache_params=padded.cache_params).logits
+    for i, span in enumerate(spans):
+        own = cache.select_rows(torch.tensor([i]))
+        plain = model(rests[i], cache_params=own, use_cache=True, output_hidden_states=True)
+        assert far(padded.logits[i, span], plain.logits[0]) < 5e-5
+        for one, other in zip(padded.hidden_states, plain.hidden_states, strict=True):
+            assert far(one[i, span], other[0]) < 5e-5
+        alone = model(last[i : i + 1], cache_params=plain.cache_params).logits
+        assert far(after[i : i + 1], alone) < 5e-5
+
+
 @torch.no_grad()
 def test_a_batch_equals_its_rows(tiny, kind):
     model, x = tiny(kind), ids(3, 19)
