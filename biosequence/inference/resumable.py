@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from ..atomic import atomic_file
+from ..atomic import atomic_path
 from ..errors import InputError
 
 _MARK = "bioseq_partial"
@@ -113,7 +113,7 @@ class ResumableRows:
         render
             Pieces of the output file, as text or bytes, from the rows.
         """
-        with atomic_file(self.output) as partial, partial.open("wb") as file:
+        with atomic_path(self.output) as partial, partial.open("wb") as file:
             for piece in render(self.rows()):
                 file.write(piece.encode() if isinstance(piece, str) else piece)
         self._file.close()
