@@ -105,7 +105,7 @@ class HeadNorm(nn.Module):
 
 
 class GatedRMSNorm(nn.Module):
-    """Mamba-2's output norm: multiply by SiLU(gate), then divide each group by its root mean square.
+    """Mamba-2's output norm: multiply by SiLU(gate), then normalise each group.
 
     Examples
     --------

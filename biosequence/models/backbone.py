@@ -186,7 +186,9 @@ class BackboneMixin:
         length = (input_ids if inputs_embeds is None else inputs_embeds).shape[1]
         for start in range(0, length, chunk):
             here = slice(start, start + chunk)
-            ids, embeds, *_ = (None if x is None else x[:, here] for x in (input_ids, inputs_embeds))
+            ids, embeds, *_ = (
+                None if x is None else x[:, here] for x in (input_ids, inputs_embeds)
+            )
             part = Place({k: None if v is None else v[:, here] for k, v in place.items()})
             if start and place.get("seq_idx") is not None:
                 states = self._fresh_documents(states, place["seq_idx"], start)
@@ -260,9 +262,7 @@ class BackboneMixin:
             if config.reads_reversed(number):
                 return run_reversed(layer, x, **place)
             if config.bidirectional in ("sum", "sum_legacy"):
-                return run_both_ways(
-                    layer, x, legacy=config.bidirectional == "sum_legacy", **place
-                )
+                return run_both_ways(layer, x, legacy=config.bidirectional == "sum_legacy", **place)
             return layer(x, need_state=False, **place)[0]
 
         if not config.rcps:

@@ -1,4 +1,4 @@
-"""Reading published checkpoints without running anything that they contain, and writing ours whole."""
+"""Reading published checkpoints without running what they contain, and writing ours whole."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Conversion:
 
 
 class _Inert(dict):
-    """Stands in for every class that a checkpoint names beside tensors: holds nothing, does nothing."""
+    """Stands in for every class that a checkpoint names beside tensors; it does nothing."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
@@ -133,9 +133,7 @@ def expected_shapes(model_class: type[nn.Module], config: Any) -> dict[str, tupl
         model = model_class(config)
     tied = getattr(model, "_tied_weights_keys", None) or {}
     tied = set(tied) if getattr(config, "tie_word_embeddings", False) else set()
-    return {
-        key: tuple(value.shape) for key, value in model.state_dict().items() if key not in tied
-    }
+    return {key: tuple(value.shape) for key, value in model.state_dict().items() if key not in tied}
 
 
 def save_whole(model: nn.Module, folder: str | Path) -> Path:
@@ -232,7 +230,7 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
         shells = [(type("Shell", (_Inert,), {}), name) for name in names]
         with torch.serialization.safe_globals(shells):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  # torch raises whatever the damage provokes
+    except Exception as error:  # torch raises whatever the damage provokes
         raise ModelError(
             f"The torch file cannot be read as tensors ({type(error).__name__}).",
             where=str(path),

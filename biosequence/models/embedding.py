@@ -1,4 +1,4 @@
-"""The first layer of every model: tokens of one or both strands, and positions where there are any."""
+"""The first layer of every model: tokens of one or both strands, and positions if any."""
 
 # Shapes: B batch, T time, D width.
 

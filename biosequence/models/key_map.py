@@ -155,9 +155,7 @@ def _some(names: list[str], count: int = 4) -> str:
     return shown if len(names) <= count else f"{shown}, and {len(names) - count} more"
 
 
-def tied_head(
-    tensors: Mapping[str, Tensor], head: str, tokens: str
-) -> tuple[bool, dict[str, str]]:
+def tied_head(tensors: Mapping[str, Tensor], head: str, tokens: str) -> tuple[bool, dict[str, str]]:
     """Whether a token head is tied to the embedding, and the copy that is then left out.
 
     Examples

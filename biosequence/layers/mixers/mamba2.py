@@ -88,7 +88,11 @@ class Mamba2Mixer(nn.Module):
         super().__init__()
         inner = round(expand * width)
         self.width, self.inner, self.state_size = width, inner, state_size
-        self.head_width, self.num_heads, self.num_groups = head_width, inner // head_width, num_groups
+        self.head_width, self.num_heads, self.num_groups = (
+            head_width,
+            inner // head_width,
+            num_groups,
+        )
         self.chunk_size, self.dt_limit, self.dt_limits = chunk_size, tuple(dt_limit), dt_limits
         self.backend = backend
         self.mixed = inner + 2 * num_groups * state_size

@@ -1,4 +1,4 @@
-"""The mLSTM's two layers: pre-up-projection (xLSTM v1, DNA, Prot) and post-up-projection (Large)."""
+"""The mLSTM's two layers: pre-up-projection (xLSTM v1, DNA, Prot) and post-up (Large)."""
 
 # Shapes: B batch, T time, D width, I inner width, H heads, K width of a query, V of a value.
 
@@ -335,9 +335,7 @@ class MLSTMMixer(nn.Module):
             if seq_position_ids is None:
                 seq_position_ids = torch.zeros_like(position_ids)
             ids, how = (position_ids, seq_position_ids), {"theta": self.rope_theta}
-            q_BTI, k_BTI = (
-                rotate_two_parts(x, *ids, parts=self.rope_parts, **how) for x in before
-            )
+            q_BTI, k_BTI = (rotate_two_parts(x, *ids, parts=self.rope_parts, **how) for x in before)
         read = (q_BTI, k_BTI) if self.gate_input == "qkv_post_rope" else before
         return q_BTI, k_BTI, torch.cat((*read, v_BTI), dim=-1)
 

@@ -153,9 +153,7 @@ class SLSTMMixer(nn.Module):
         shut = raw_BT4HP.new_tensor([-SHUT, SHUT, 0.0, -SHUT])[:, None, None]
         return torch.where(mask_BT.bool()[:, :, None, None, None], raw_BT4HP, shut)
 
-    def _last_output(
-        self, y_BTHP: Tensor, before: SLSTMState | None, mask_BT: Tensor
-    ) -> Tensor:
+    def _last_output(self, y_BTHP: Tensor, before: SLSTMState | None, mask_BT: Tensor) -> Tensor:
         first = torch.zeros_like(y_BTHP[:, 0]) if before is None else before.y.to(y_BTHP.dtype)
         seen = torch.cat((first[:, None], y_BTHP), dim=1)
         dtype = torch.promote_types(y_BTHP.dtype, torch.float32)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedConfig
 
-from ..bioxlstm.configuration_bioxlstm import check_strands, refuse
+from ..config_checks import check_strands, refuse
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "mixer": ("mamba", "mamba2"),

@@ -173,7 +173,9 @@ def caduceus_rules(*, strands: bool, unfused: bool, both_ways: bool) -> list[Key
         KeyRule("lm_head.complement_map", "lm_head.complement_map"),
     ]
     for kind in ("weight", "bias"):
-        rules.append(KeyRule(f"{root}layers.{{i}}.norm.{norm}{kind}", f"{ours}layers.{{i}}.norm.{kind}"))
+        rules.append(
+            KeyRule(f"{root}layers.{{i}}.norm.{norm}{kind}", f"{ours}layers.{{i}}.norm.{kind}")
+        )
         rules.append(KeyRule(f"{root}norm_f.{norm}{kind}", f"{ours}norm.{kind}"))
     for name in ("fwd", "rev"):
         mixer = f"{ours}layers.{{i}}.mixer." + (f"{name}." if both_ways else "")
@@ -354,8 +356,16 @@ def _mamba2_sizes(
         "num_groups": groups,
         "state_size": product // groups,
         "head_dim": inner // heads,
-        "time_step_limit": [float(low), None if high in (None, float("inf")) else float(high)],
+        "time_step_limit": [_number(low), _number(high)],
     }
+
+
+def _number(value: Any) -> float | None:
+    """A number as JSON may spell it; None stands for infinity."""
+    if isinstance(value, Mapping):
+        # transformers writes infinity as an object with one entry.
+        value = next(iter(value.values()), None)
+    return None if value is None or float(value) == float("inf") else float(value)
 
 
 def _vocabulary(rows: int, config: dict[str, Any]) -> dict[str, int]:

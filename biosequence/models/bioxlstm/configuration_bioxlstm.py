@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedConfig
 
-from ...errors import ModelError
 from ...layers.feed_forward import rounded_width
+from ..config_checks import check_strands, refuse
 
 _PRE_UP: dict[str, Any] = {
     "block": "pre_up",
@@ -278,11 +278,6 @@ class BioXLSTMConfig(PreTrainedConfig):
         return int(self.hidden_size * self.v_dim_factor + 1e-6)
 
 
-def refuse(what: str, where: str, fix: str) -> None:
-    """Raise the error of a configuration that cannot be built."""
-    raise ModelError(what, where=f"configuration: {where}", fix=fix)
-
-
 def _choice(config: BioXLSTMConfig, name: str) -> None:
     value, known = getattr(config, name), CHOICES[name]
     if value not in known:
@@ -360,31 +355,4 @@ def _check_directions(config: BioXLSTMConfig) -> None:
             "legacy_rc_head_flip reproduces published sLSTM parameter-sharing models only.",
             f"rcps={config.rcps}, slstm_at={config.slstm_at}",
             "Leave it False.",
-        )
-
-
-def check_strands(config: Any) -> None:
-    """Check that `complement_map` belongs to the vocabulary and undoes itself.
-
-    Raises
-    ------
-    ModelError
-        It is missing, too short, or no complement.
-    """
-    if not config.rcps:
-        return
-    table = config.complement_map
-    if table is None:
-        refuse(
-            "Parameter sharing between strands needs to know the complement of each token.",
-            "complement_map",
-            "Give a list with the complement's id for each id; the DNA tokenizer has it.",
-        )
-    size = len(table)
-    paired = all(0 <= i < size and table[i] == j for j, i in enumerate(table))
-    if not paired or not config.vocab_size <= size:
-        refuse(
-            "complement_map is not its own inverse over the vocabulary.",
-            f"{size} entries, vocab_size={config.vocab_size}",
-            "Give vocab_size ids, each the complement of its complement.",
         )

@@ -330,7 +330,7 @@ def _check_layout(
         return
     if layout is None:
         raise ModelError(
-            "The sLSTM biases were saved in one of two orders that nothing in the file tells apart.",
+            "The sLSTM biases were saved in one of two orders, and the file does not say which.",
             where=where,
             fix="Say slstm_layout='cuda' (published checkpoints) or slstm_layout='vanilla'.",
         )

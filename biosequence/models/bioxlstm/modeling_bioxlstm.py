@@ -52,9 +52,7 @@ def build_block(config: BioXLSTMConfig, index: int) -> ResidualBlock:
             backend=config.kernel_backend,
         )
         ffn = GatedGELU(config.hidden_size, config.ffn_size)
-        return ResidualBlock(
-            _norm(config), mixer, _norm(config), ffn, ffn_dropout=config.dropout
-        )
+        return ResidualBlock(_norm(config), mixer, _norm(config), ffn, ffn_dropout=config.dropout)
     cell = {
         "soft_cap": config.gate_soft_cap,
         "input_gate": config.igate,
@@ -111,7 +109,7 @@ class BioXLSTMPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Draw the weights of one module: small at the ways in, smaller with depth at the ways out."""
+        """Draw the weights of one module: small inwards, smaller with depth outwards."""
         config = self.config
         small = (2 / (5 * config.hidden_size)) ** 0.5
         if isinstance(module, nn.Linear):
