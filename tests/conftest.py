@@ -67,3 +67,52 @@ def _liver_sample(num_cells: int = 300, num_genes: int = 1500, seed: int = 0) ->
         obs=pd.DataFrame({"truth": truth}, index=[f"lane/1_{i}" for i in range(num_cells)]),
         var=pd.DataFrame(index=genes),
     )
+
+
+@pytest.fixture(scope="session")
+def sequence_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of a tiny random sequence model by name, saved with its tokenizer; see below."""
+    root = tmp_path_factory.mktemp("sequence_models")
+
+    def folder(name: str) -> Path:
+        if not (root / name).is_dir():
+            _save_sequence_model(name, root / name)
+        return root / name
+
+    return folder
+
+
+def _save_sequence_model(name: str, folder: Path) -> None:
+    import torch
+
+    from biosequence import models
+    from biosequence.tokenizers import get_tokenizer
+
+    xlstm = {"hidden_size": 32, "num_hidden_layers": 2, "num_heads": 2}
+    mamba = {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8}
+    family, head, alphabet, options = {
+        "dna": ("BioXLSTM", "CausalLM", "dna", {"dialect": "dna", "slstm_at": [1], **xlstm}),
+        "dna_masked": ("BioXLSTM", "MaskedLM", "dna", {"bidirectional": "sum", **xlstm}),
+        "protein": ("BioXLSTM", "CausalLM", "protein", {"dialect": "prot", **xlstm}),
+        "smiles": ("BioXLSTM", "CausalLM", "smiles", {"dialect": "v1", **xlstm}),
+        "mamba": ("BioMamba", "CausalLM", "dna", mamba),
+        "mamba_protein": (
+            "BioMamba",
+            "CausalLM",
+            "protein",
+            {"position_embeddings": "abs_2d", **mamba},
+        ),
+    }[name]
+    tokenizer = get_tokenizer(alphabet)
+    torch.manual_seed(len(name))
+    config = getattr(models, f"{family}Config")(vocab_size=len(tokenizer), **options)
+    model = getattr(models, f"{family}For{head}")(config).eval()
+    with torch.no_grad():
+        # Fresh gates and heads say almost nothing; wider ones make histories and tokens differ.
+        for key, value in model.named_parameters():
+            if key.endswith(("gate.weight", "recurrent")):
+                value.normal_(std=0.2)
+        tied = model.config.tie_word_embeddings
+        model.lm_head.weight.normal_(std=0.1 if tied else 0.6)
+    model.save_pretrained(folder)
+    tokenizer.save(folder)
