@@ -249,7 +249,8 @@ def residue_log_probs(
     """Log-probabilities (V,) float64 of the residue at each place (from 1), hidden there."""
     if method == "masked":
         # With one `<cls>` before it, residue p is token p.
-        yield from masked_log_probs(loaded, wild.ids, places, batch_size=batch_size)
+        rows = [wild.ids] * len(places)
+        yield from masked_log_probs(loaded, rows, places, batch_size=batch_size)
         return
     from ..tokenizers import infill_prompt
 

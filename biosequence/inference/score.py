@@ -208,31 +208,45 @@ def is_causal(loaded: LoadedModel) -> bool:
 
 
 def masked_log_probs(
-    loaded: LoadedModel, ids_T: np.ndarray, places: Sequence[int], *, batch_size: int = BATCH_SIZE
+    loaded: LoadedModel,
+    rows: Sequence[np.ndarray],
+    places: Sequence[int],
+    *,
+    batch_size: int = BATCH_SIZE,
 ) -> Iterator[np.ndarray]:
-    """Log-probabilities (V,) float64 of a masked model at each place, asked with it masked.
+    """Log-probabilities (V,) float64 of a masked model, each asked with one place masked.
 
     Parameters
     ----------
     loaded
         A masked language model.
-    ids_T
-        One sequence.
+    rows
+        Ids (T,) of the sequence of each question; neighbours of one length are read together.
     places
-        Positions in it, from 0.
+        The place in it that is masked and asked for, from 0.
     batch_size
-        Copies read at once.
+        Questions read at once.
     """
-    mask = loaded.tokenizer.mask_id
-    row_T = torch.from_numpy(ids_T.astype(np.int64))
-    for start in range(0, len(places), batch_size):
-        here = torch.tensor(list(places[start : start + batch_size]))
-        copies_BT = row_T.repeat(len(here), 1)
-        copies_BT[torch.arange(len(here)), here] = mask
+    for batch in _of_one_length(rows, batch_size):
+        copies_BT = torch.from_numpy(np.stack([rows[number] for number in batch]).astype(np.int64))
+        here = torch.tensor([places[number] for number in batch])
+        every = torch.arange(len(batch))
+        copies_BT[every, here] = loaded.tokenizer.mask_id
         with torch.inference_mode():
             logits_BTV = loaded.model(copies_BT.to(loaded.device)).logits
-        picked_BV = logits_BTV[torch.arange(len(here)), here.to(logits_BTV.device)]
+            picked_BV = logits_BTV[every.to(logits_BTV.device), here.to(logits_BTV.device)]
         yield from picked_BV.cpu().double().log_softmax(-1).numpy()
+
+
+def _of_one_length(rows: Sequence[np.ndarray], batch_size: int) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for number, row in enumerate(rows):
+        if batch and (len(batch) == batch_size or len(row) != len(rows[batch[0]])):
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
 
 
 def _score_causal(
@@ -275,7 +289,8 @@ def _score_masked(
     for row in rows:
         places = np.flatnonzero(row.own & ~np.isin(row.ids, ignored)).tolist()
         total = 0.0
-        asked = masked_log_probs(loaded, row.ids, places, batch_size=batch_size)
+        rows_asked = [row.ids] * len(places)
+        asked = masked_log_probs(loaded, rows_asked, places, batch_size=batch_size)
         for place, log_probs in zip(places, asked, strict=True):
             total += float(log_probs[row.ids[place]])
         yield row.name, LogLikelihood(total, len(places))

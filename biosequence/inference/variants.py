@@ -116,7 +116,7 @@ def score_variants(
     batch_size: int = BATCH_SIZE,
     chunk: int = CHUNK,
 ) -> Iterator[float | None]:
-    """How much more likely the alternative is than the reference; negative means less likely.
+    r"""How much more likely the alternative is than the reference; negative means less likely.
 
     A causal model gives log-likelihood of the window with the alternative minus that with the
     reference. A masked model is asked with the changed bases masked, one at a time, and gives the
@@ -154,7 +154,7 @@ def score_variants(
     >>> from biosequence.tokenizers import DNATokenizer
     >>> model = BioMambaForCausalLM(BioMambaConfig(vocab_size=12, hidden_size=16)).eval()
     >>> loaded = LoadedModel(model, DNATokenizer(), Path("tiny"))
-    >>> _ = Path("ref.fa").write_text(">chr1\\nACGTACGTAC\\n")
+    >>> _ = Path("ref.fa").write_text(">chr1\nACGTACGTAC\n")
     >>> same = Variant("chr1", 4, "T", "T")
     >>> list(score_variants(loaded, [same], Reference("ref.fa"), window=6))
     [0.0]
@@ -163,10 +163,10 @@ def score_variants(
     check_strands(loaded, strands)
     if window < 1:
         raise UsageError("A window needs bases.", where="window", fix="Give a number such as 1024.")
-    places = (window_around(variant, reference, window) for variant in variants)
+    windows = (window_around(variant, reference, window) for variant in variants)
     if not is_causal(loaded):
-        return _masked_scores(loaded, places, strands, batch_size)
-    return _causal_scores(loaded, places, strands, batch_size, chunk)
+        return _masked_scores(loaded, windows, strands, batch_size)
+    return _causal_scores(loaded, windows, strands, batch_size, chunk)
 
 
 def score_vcf(
@@ -255,15 +255,15 @@ def score_vcf(
 
 
 def _causal_scores(
-    loaded: LoadedModel, places: Iterable[Alleles], strands: str, batch_size: int, chunk: int
+    loaded: LoadedModel, windows: Iterable[Alleles], strands: str, batch_size: int, chunk: int
 ) -> Iterator[float]:
     from ..io import Record
 
     sides = 2 if strands == "both" else 1
 
     def records() -> Iterator[Record]:
-        for place in places:
-            for one in (place, place.other_strand())[:sides]:
+        for alleles in windows:
+            for one in (alleles, alleles.other_strand())[:sides]:
                 for allele in (one.ref, one.alt):
                     yield Record(one.name, one.sequence(allele))
 
@@ -274,33 +274,38 @@ def _causal_scores(
 
 
 def _masked_scores(
-    loaded: LoadedModel, places: Iterable[Alleles], strands: str, batch_size: int
+    loaded: LoadedModel, windows: Iterable[Alleles], strands: str, batch_size: int
 ) -> Iterator[float | None]:
     sides = 2 if strands == "both" else 1
 
     def work(batch: list[Alleles]) -> list[float | None]:
-        return [
-            None
-            if len(place.ref) != len(place.alt)
-            else sum(
-                _masked_score(loaded, one, batch_size)
-                for one in (place, place.other_strand())[:sides]
-            )
-            / sides
-            for place in batch
-        ]
+        rows, places, pairs, owners = [], [], [], []
+        for number, alleles in enumerate(batch):
+            if len(alleles.ref) != len(alleles.alt):
+                continue
+            for one in (alleles, alleles.other_strand())[:sides]:
+                ref, alt = _encoded(loaded, one)
+                for place in np.flatnonzero(ref != alt).tolist():
+                    rows.append(ref)
+                    places.append(place)
+                    pairs.append((ref[place], alt[place]))
+                    owners.append(number)
+        totals = [0.0 if len(one.ref) == len(one.alt) else None for one in batch]
+        asked = masked_log_probs(loaded, rows, places, batch_size=batch_size)
+        for owner, (ref, alt), log_probs in zip(owners, pairs, asked, strict=True):
+            totals[owner] += float(log_probs[alt] - log_probs[ref]) / sides
+        return totals
 
-    return run_in_batches(places, work, length=lambda place: len(place.left), batch_size=batch_size)
+    return run_in_batches(
+        windows, work, length=lambda one: len(one.left) + len(one.right), batch_size=batch_size
+    )
 
 
-def _masked_score(loaded: LoadedModel, place: Alleles, batch_size: int) -> float:
+def _encoded(loaded: LoadedModel, alleles: Alleles) -> tuple[np.ndarray, np.ndarray]:
     from ..io import Record
 
-    row = encode_record(loaded, Record(place.name, place.sequence(place.ref)))
-    other = encode_record(loaded, Record(place.name, place.sequence(place.alt)))
-    changed = np.flatnonzero(row.ids != other.ids).tolist()
-    asked = masked_log_probs(loaded, row.ids, changed, batch_size=batch_size)
-    return sum(
-        float(log_probs[other.ids[where]] - log_probs[row.ids[where]])
-        for where, log_probs in zip(changed, asked, strict=True)
+    ref, alt = (
+        encode_record(loaded, Record(alleles.name, alleles.sequence(allele))).ids
+        for allele in (alleles.ref, alleles.alt)
     )
+    return ref, alt
