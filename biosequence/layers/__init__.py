@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from .headwise import HeadwiseLinear
     from .mixers.mamba import MambaMixer, MambaMixerState
     from .mixers.mamba2 import Mamba2Mixer, Mamba2MixerState
-    from .mixers.mlstm import MLSTMLargeMixer, MLSTMMixer, MLSTMMixerState
+    from .mixers.mlstm import MLSTMMixer
+    from .mixers.mlstm_cell import MLSTMMixerState
+    from .mixers.mlstm_large import MLSTMLargeMixer
     from .mixers.slstm import SLSTMMixer, SLSTMMixerState
     from .norms import GatedRMSNorm, HeadNorm, LayerNorm, RMSNorm
     from .place import Place, default_positions
@@ -28,9 +30,9 @@ _HOMES = {
     "HeadNorm": "norms",
     "HeadwiseLinear": "headwise",
     "LayerNorm": "norms",
-    "MLSTMLargeMixer": "mixers.mlstm",
+    "MLSTMLargeMixer": "mixers.mlstm_large",
     "MLSTMMixer": "mixers.mlstm",
-    "MLSTMMixerState": "mixers.mlstm",
+    "MLSTMMixerState": "mixers.mlstm_cell",
     "Mamba2Mixer": "mixers.mamba2",
     "Mamba2MixerState": "mixers.mamba2",
     "MambaMixer": "mixers.mamba",

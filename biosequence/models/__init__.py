@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from .bioxlstm.presets import PRESETS, preset_config
     from .cache import SequenceCache
-    from .conjoin import conjoin
+    from .strand_average import conjoin
 
 _HOMES = {
     "BioMambaConfig": "biomamba.configuration_biomamba",
@@ -48,7 +48,7 @@ _HOMES = {
     "BioXLSTMModel": "bioxlstm.modeling_bioxlstm",
     "PRESETS": "bioxlstm.presets",
     "SequenceCache": "cache",
-    "conjoin": "conjoin",
+    "conjoin": "strand_average",
     "convert_mamba": "biomamba.convert_biomamba",
     "convert_xlstm": "bioxlstm.convert_bioxlstm",
     "preset_config": "bioxlstm.presets",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -59,6 +60,16 @@ class SequenceCache:
         """Every row `count` times, next to each other: one context, many continuations."""
         return self._map(lambda x: x.repeat_interleave(count, 0))
 
+    def join(self, other: SequenceCache) -> SequenceCache:
+        """The rows of this cache and then those of another of the same model."""
+        both = None if self.seq_position is None else (self.seq_position, other.seq_position)
+        return SequenceCache(
+            _join_tensors(self.layers, other.layers),
+            torch.cat((self.position, other.position)),
+            None if both is None else torch.cat(both),
+            max(self.length, other.length),
+        )
+
     def detach(self) -> SequenceCache:
         """The same states without their history, for truncated back-propagation."""
         return self._map(lambda x: x.detach())
@@ -84,4 +95,13 @@ def _map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return change(value)
     parts = [_map_tensors(part, change) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+
+
+def _join_tensors(value: Any, other: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, Tensor):
+        return torch.cat((value, other))
+    parts = [_join_tensors(*pair) for pair in zip(value, other, strict=True)]
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)

@@ -197,6 +197,9 @@ class MaskedHeadMixin(TokenHeadMixin):
 class LabelHeadMixin:
     """Backbone, dropout and a linear layer; the base of both labelling heads."""
 
+    # Losses here are means over the batch; the Trainer is to average them over accumulated steps.
+    accepts_loss_kwargs = False
+
     def _build(self, config: Any, backbone: nn.Module) -> None:
         self.num_labels = config.num_labels
         self.backbone = backbone

@@ -13,7 +13,13 @@ from ..shapes import Shapes
 if TYPE_CHECKING:
     from torch import Tensor
 
-_RUN = Dispatcher("causal_conv1d", [Backend("naive", f"{__name__}.naive:causal_conv1d_naive")])
+_RUN = Dispatcher(
+    "causal_conv1d",
+    [
+        Backend("cpu", f"{__name__}.cpu:causal_conv1d_cpu"),
+        Backend("naive", f"{__name__}.naive:causal_conv1d_naive"),
+    ],
+)
 
 __all__ = ["causal_conv1d", "causal_conv1d_step"]
 

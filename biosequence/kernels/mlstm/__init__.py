@@ -24,7 +24,10 @@ _RUN = Dispatcher(
 )
 _RUN_BOTH = Dispatcher(
     "mlstm_bidirectional",
-    [Backend("parallel", f"{__name__}.bidirectional:bidirectional_parallel")],
+    [
+        Backend("cpu", f"{__name__}.bidirectional:bidirectional_chunkwise"),
+        Backend("parallel", f"{__name__}.bidirectional:bidirectional_parallel"),
+    ],
 )
 GATES = ("exp", "sigmoid")
 

@@ -1,5 +1,5 @@
 # Shapes: N chunks, B batch, H heads, T positions of a chunk, K query and key width, V value width.
-# Tensors of a run of chunks lie as (N, B, H, T, .), so that a chunk is one entry of a batched product.
+# Tensors of a run of chunks lie as (N, B, H, T, .): a chunk is one entry of a batched product.
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Run(NamedTuple):
 
     def of(self, x: Tensor) -> Tensor:
         """View (B, H, L, ...) as (N, B, H, T, ...)."""
-        return x[:, :, self.start : self.start + self.N * self.T].unflatten(
-            2, (self.N, self.T)
-        ).movedim(2, 0)
+        return (
+            x[:, :, self.start : self.start + self.N * self.T]
+            .unflatten(2, (self.N, self.T))
+            .movedim(2, 0)
+        )
 
 
 def runs_of(length: int, chunk: int, most: int) -> list[Run]:
     """Runs of at most `most` chunks, and the rest of the length as a chunk of its own."""
     whole = length // chunk
-    runs = [
-        Run(first * chunk, min(most, whole - first), chunk) for first in range(0, whole, most)
-    ]
+    runs = [Run(first * chunk, min(most, whole - first), chunk) for first in range(0, whole, most)]
     if length % chunk:
         runs.append(Run(whole * chunk, 1, length % chunk))
     return runs
@@ -51,9 +51,8 @@ def scaled(q: Tensor, k: Tensor, v: Tensor, weights: Weights, dtype: torch.dtype
     """Operands of the batched products from views of the inputs (N, B, H, T, .)."""
     q_read = _times(q, weights.read, dtype)
     k_write = _times(k, weights.write, dtype)
-    same = weights.enter is weights.read
-    q_enter = q_read if same else _times(q, weights.enter, dtype)
-    k_leave = k_write if same else _times(k, weights.leave, dtype)
+    q_enter = q_read if weights.simple else _times(q, weights.enter, dtype)
+    k_leave = k_write if weights.simple else _times(k, weights.leave, dtype)
     v_run = torch.empty(v.shape, dtype=dtype, device=v.device).copy_(v).flatten(0, 2)
     return Scaled(q_read, k_write, v_run, q_enter, k_leave)
 
@@ -162,7 +161,7 @@ def backward_run(
     T = d_num.shape[1]
     d_pairs = _reach(torch.baddbmm(d_den.expand(-1, -1, T), d_num, x.v.mT), weights)
     d_q, d_k = torch.bmm(d_pairs, x.k), torch.bmm(d_pairs.mT, x.q)
-    if weights.enter is weights.read:
+    if weights.simple:
         d_q.baddbmm_(d_num, C.mT).addcmul_(d_den, n)
         d_k.baddbmm_(x.v, d_kv.mT).add_(d_k_sum)
         _weighed(d_q, weights.read, into.q)

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from ..shapes import document_starts, state_dtype
 from .chunks import Run, Slopes, States, backward_run, forward_run, runs_of, scaled
-from .frame import Frame, frame_of, last_m, weights_of
+from .frame import Plan, frame_of, last_m
 from .naive import floor_of, without_stabiliser
 from .state import MLSTMState
 
@@ -69,7 +69,7 @@ def unnormalized(
 
 def best_chunk(q: Tensor, v: Tensor) -> int:
     """Positions worked on at once: more for wide heads, whose states cost more."""
-    return 64 if q.shape[-1] <= 32 or q.shape[-2] <= 64 else 128
+    return 64 if q.shape[-1] <= 64 or q.shape[-2] <= 64 else 128
 
 
 def _with_unit(state: MLSTMState) -> MLSTMState:
@@ -122,9 +122,12 @@ class _Chunkwise(torch.autograd.Function):
         m = (frame.M + frame.b).to(dtype)
         h, den = torch.empty_like(v, dtype=dtype), torch.empty_like(m)
         runs = runs_of(L, how.chunk, max(1, PAIRS // (B * H * how.chunk**2)))
+        plans = {
+            T: Plan(frame, start, N, T, K**-0.5, dtype) for start, N, T in runs_of(L, how.chunk, L)
+        }
         kept: list[Tensor] = []
         for run in runs:
-            weights = weights_of(frame, *run, K**-0.5, dtype)
+            weights = plans[run.T].weights(*run)
             x = scaled(run.of(q), run.of(k), run.of(v), weights, dtype)
             num, run_den, pairs, states = forward_run(x, weights, state)
             state = states.flat[-1]
@@ -135,29 +138,35 @@ class _Chunkwise(torch.autograd.Function):
                 torch.div(num, size[..., None], out=run.of(h))
             else:
                 run.of(h).copy_(num)
-        ctx.how, ctx.runs, ctx.given = how, runs, C0 is not None
-        ctx.save_for_backward(q, k, v, i, f, h, den, m, seq_idx, *frame, *kept)
+        ctx.how, ctx.runs, ctx.plans, ctx.given = how, runs, plans, C0 is not None
+        ctx.save_for_backward(q, k, v, i, f, h, den, m, seq_idx, *kept)
         ctx.mark_non_differentiable(m)
         last = m if how.raw else m[..., -1].clone()
         ctx.mark_non_differentiable(last)
         if not how.raw:
             ctx.mark_non_differentiable(den)
         C, n = state.split([K * V, K], -1)
-        return h.to(v.dtype), den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
+        return (
+            (h if how.raw else h.to(v.dtype)),
+            den,
+            C.unflatten(-1, (K, V)).clone(),
+            n.clone(),
+            last,
+        )
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_h: Tensor, d_den: Tensor, d_C: Tensor, d_n: Tensor, _: Any) -> Any:
-        q, k, v, i, f, h, den, m, seq_idx, *rest = ctx.saved_tensors
-        frame, kept, how = Frame(*rest[:5]), rest[5:], ctx.how
+        q, k, v, i, f, h, den, m, seq_idx, *kept = ctx.saved_tensors
+        how = ctx.how
         K, V = q.shape[-1], v.shape[-1]
         slopes = [torch.empty_like(x, dtype=h.dtype) for x in (q, k, v)]
-        d_write, d_log_f = torch.empty_like(frame.b), torch.empty_like(frame.b)
+        d_write, d_log_f = (torch.empty_like(m, dtype=torch.float64) for _ in range(2))
         d_state = torch.cat([d_C.flatten(2), d_n], -1)
         for index in reversed(range(len(ctx.runs))):
             run: Run = ctx.runs[index]
             pairs, flat = kept[2 * index : 2 * index + 2]
-            weights = weights_of(frame, *run, K**-0.5, h.dtype)
+            weights = ctx.plans[run.T].weights(*run)
             x = scaled(run.of(q), run.of(k), run.of(v), weights, h.dtype)
             parts = (run.of(part) for part in (h, den, m, d_h, d_den))
             d_num, d_run_den, q_slope = _through_divisor(how, *parts)

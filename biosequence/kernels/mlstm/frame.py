@@ -81,11 +81,12 @@ def last_m(
 
 
 class Weights(NamedTuple):
-    """Factors of a run of chunks, (N, B, H, T) or (N, B, H), in the working dtype.
+    """Factors of chunks in a row, (N, B, H, T) or (N, B, H), in the working dtype.
 
-    Inside a chunk ``weight[t, j] = read[t] * write[j] * (matrix[t, j] or 1)`` where j may be seen.
+    Inside a chunk ``weight[t, j] = read[t] * write[j] * (matrix[t, j] or 1)`` where t may see j.
     Between chunks: ``out[t] = enter[t] * q[t] @ (arrive * C)`` and
-    ``C' = keep * C + depart * sum_j leave[j] * k[j] v[j]``.
+    ``C' = keep * C + depart * sum_j leave[j] * k[j] v[j]``. The scale of the queries is in `read`
+    and `enter`. `hidden` marks the pairs that do not see each other where documents are packed.
     """
 
     read: Tensor
@@ -98,43 +99,75 @@ class Weights(NamedTuple):
     matrix: Tensor | None
     hidden: Tensor | None
 
+    @property
+    def simple(self) -> bool:
+        """Whether the factors inside a chunk serve between chunks as well."""
+        return self.matrix is None and self.hidden is None
 
-def weights_of(
-    frame: Frame, start: int, N: int, T: int, scale: float, dtype: torch.dtype
-) -> Weights:
-    """Weights of N chunks of T positions from `start` on; `scale` goes to the queries' factors.
+
+class Plan:
+    """Weights of all chunks of one size, of which each run takes its part.
 
     The weight exp(c_j - M_t) is a product of one factor a row and one a column, around a level
     between the least and the greatest M of the chunk. That saves an exponential for each pair, and
-    is as exact as long as neither factor leaves the range of the dtype; else each pair gets its own.
+    is as exact as long as neither factor leaves the range of the dtype. Runs with a chunk whose M
+    spans more than that get a weight for each pair.
     """
-    M, c = _chunks(frame.M, start, N, T), _chunks(frame.c, start, N, T)
-    before = _before(frame, start, N, T)
-    last = M[..., -1]
-    high, low = M.amax(-1), M.amin(-1)
-    level = (high + low) / 2
-    apart = bool((high - low).max() > 2 * (math.log(torch.finfo(dtype).max) - 33))
-    hidden, entered, left = _documents(frame, start, N, T)
-    if apart:
-        read, write = torch.full_like(M, scale), torch.ones_like(c)
-        enter, leave = torch.exp(before[..., None] - M) * scale, torch.exp(c - last[..., None])
-        matrix = torch.exp((c[..., None, :] - M[..., :, None]).clamp_(max=0)).to(dtype)
+
+    def __init__(
+        self, frame: Frame, start: int, N: int, T: int, scale: float, dtype: torch.dtype
+    ) -> None:
+        self.start, self.T, self.scale, self.dtype, self.frame = start, T, scale, dtype, frame
+        M, c = _chunks(frame.M, start, N, T), _chunks(frame.c, start, N, T)
+        before, last = _before(frame, start, N, T), M[..., -1]
+        high, low = M.amax(-1), M.amin(-1)
+        level = (high + low) / 2
+        widest = 2 * (math.log(torch.finfo(dtype).max) - 33)
+        self.wide: list[bool] = (high - low).flatten(1).amax(1).gt(widest).tolist()
+        read = torch.exp(level[..., None] - M) * scale
+        write = torch.exp(c - level[..., None])
+        between = (torch.exp(before - level), torch.exp(level - last), torch.exp(before - last))
+        self.whole = self._masked(read, write, read, write, *between, start, N)
+
+    def weights(self, start: int, N: int, T: int) -> Weights:
+        """Weights of the chunks of a run."""
+        first = (start - self.start) // T
+        part = slice(first, first + N)
+        if not any(self.wide[part]):
+            return Weights(*(None if x is None else x[part] for x in self.whole))
+        M, c = _chunks(self.frame.M, start, N, T), _chunks(self.frame.c, start, N, T)
+        before, last = _before(self.frame, start, N, T), M[..., -1]
+        one = torch.ones_like(last)
+        enter, leave = torch.exp(before[..., None] - M), torch.exp(c - last[..., None])
+        between = (one, one, torch.exp(before - last))
+        pairs = torch.full_like(M, self.scale), torch.ones_like(c)
+        weights = self._masked(*pairs, enter * self.scale, leave, *between, start, N)
+        matrix = torch.exp((c[..., None, :] - M[..., :, None]).clamp_(max=0)).to(self.dtype)
+        hidden = weights.hidden
         matrix = matrix.tril_() if hidden is None else matrix.masked_fill_(hidden, 0.0)
-        arrive = depart = torch.ones_like(last)
-    else:
-        read, write = torch.exp(level[..., None] - M) * scale, torch.exp(c - level[..., None])
-        enter, leave, matrix = read, write, None
-        arrive, depart = torch.exp(before - level), torch.exp(level - last)
-    keep = torch.exp(before - last)
-    if entered is not None:
-        # Where nothing enters, the unit of the state before may be far from this chunk's.
-        enter = torch.where(entered, enter, 0.0)
-        leave = torch.where(left, leave, 0.0)
-        arrive = torch.where(entered[..., 0], arrive, 0.0)
-        keep = torch.where(entered[..., -1], keep, 0.0)
-    made = (read, write, enter, leave, arrive, depart, keep)
-    cast = {id(x): x.to(dtype) for x in made}
-    return Weights(*(cast[id(x)] for x in made), matrix, hidden)
+        return weights._replace(matrix=matrix)
+
+    def _masked(
+        self,
+        read: Tensor,
+        write: Tensor,
+        enter: Tensor,
+        leave: Tensor,
+        arrive: Tensor,
+        depart: Tensor,
+        keep: Tensor,
+        start: int,
+        N: int,
+    ) -> Weights:
+        hidden = None
+        if self.frame.document is not None:
+            hidden, entered, left = _documents(self.frame.document, start, N, self.T)
+            # Where nothing enters, the unit of the state before may be far from this chunk's.
+            enter, leave = torch.where(entered, enter, 0.0), torch.where(left, leave, 0.0)
+            arrive = torch.where(entered[..., 0], arrive, 0.0)
+            keep = torch.where(entered[..., -1], keep, 0.0)
+        factors = (read, write, enter, leave, arrive, depart, keep)
+        return Weights(*(factor.to(self.dtype) for factor in factors), None, hidden)
 
 
 def _chunks(x_BHL: Tensor, start: int, N: int, T: int) -> Tensor:
@@ -150,16 +183,14 @@ def _before(frame: Frame, start: int, N: int, T: int) -> Tensor:
     return torch.cat([frame.before[..., None], later], -1).movedim(-1, 0)
 
 
-def _documents(
-    frame: Frame, start: int, N: int, T: int
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Pairs that do not see each other (N, B, 1, T, T); who sees the state before; who is in the next.
+def _documents(document: Tensor, start: int, N: int, T: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pairs hidden from each other (N, B, 1, T, T), and who meets the states (N, B, 1, T).
+
+    A position sees the state before the chunk if its document reaches back there; it is in the
+    state after it if its document is that of the last position.
     """
-    if frame.document is None:
-        return None, None, None
-    document = _chunks(frame.document[:, None], start, N, T)
-    same = document[..., :, None] == document[..., None, :]
-    lasting = document == document[..., -1:]
-    previous = torch.cat([torch.zeros_like(frame.document[:, :1]), frame.document[:, :-1]], -1)
-    entered = document == _chunks(previous[:, None], start, N, T)[..., :1]
-    return ~same.tril_(), entered, lasting
+    here = _chunks(document[:, None], start, N, T)
+    same = here[..., :, None] == here[..., None, :]
+    previous = torch.cat([torch.zeros_like(document[:, :1]), document[:, :-1]], -1)
+    entered = here == _chunks(previous[:, None], start, N, T)[..., :1]
+    return ~same.tril_(), entered, here == here[..., -1:]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..dispatch import Backend, Dispatcher
@@ -14,10 +14,15 @@ from ..shapes import Shapes
 if TYPE_CHECKING:
     from torch import Tensor
 
+
+def _has_no_doubles(x: Tensor, *args: Any, **options: Any) -> str | None:
+    return "its sums need float64, which MPS lacks" if x.device.type == "mps" else None
+
+
 _RUN = Dispatcher(
     "ssd",
     [
-        Backend("cpu", f"{__name__}.cpu:ssd_cpu"),
+        Backend("cpu", f"{__name__}.cpu:ssd_cpu", accepts=_has_no_doubles),
         Backend("naive", f"{__name__}.naive:ssd_naive"),
     ],
 )

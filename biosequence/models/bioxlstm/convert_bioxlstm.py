@@ -108,6 +108,9 @@ def convert_xlstm_tensors(
     _check_layout(tensors, slstm_layout, facts["slstm_num_heads"], where)
     fields = {"dna": dna_fields, "prot": prot_fields, "v1": v1_fields}[dialect](config, where)
     fields = {**fields, **_known_blocks(facts, fields)}
+    if dialect == "dna":
+        scale = f"{prefix}xlstm_block_stack.absolute_pos_embeds.scale"
+        fields["position_embeddings"] = "sinusoidal" if scale in tensors else "none"
     if strands != fields.get("rcps", False):
         raise ModelError(
             "Configuration and tensors disagree on whether strands share parameters (rcps).",

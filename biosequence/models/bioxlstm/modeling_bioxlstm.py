@@ -15,7 +15,9 @@ from ...layers.block import ResidualBlock
 from ...layers.convolution import CausalConv
 from ...layers.feed_forward import GatedGELU, SwiGLU
 from ...layers.headwise import HeadwiseLinear
-from ...layers.mixers.mlstm import MLSTMCell, MLSTMLargeMixer, MLSTMMixer
+from ...layers.mixers.mlstm import MLSTMMixer
+from ...layers.mixers.mlstm_cell import MLSTMCell
+from ...layers.mixers.mlstm_large import MLSTMLargeMixer
 from ...layers.mixers.slstm import SLSTMMixer, forget_bias
 from ...layers.norms import HeadNorm, LayerNorm, RMSNorm
 from ...layers.reverse_complement import RCPSHead

@@ -36,19 +36,15 @@ def dna_fields(config: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
         "bidirectional": direction,
         "rcps": bool(config.get("rcps")),
         "rope": "per_head" if config.get("m_position_embeddings") else "none",
-        "position_embeddings": "sinusoidal" if config.get("s_position_embeddings") else "none",
         "dropout": float(config.get("dropout") or 0.0),
         "num_hidden_layers": config.get("n_layer"),
         "pad_token_id": 4,
         "bos_token_id": 2,
         "eos_token_id": 1,
     }
-    # Each kind of position belongs to one kind of block.
-    slstm_at = config.get("s_lstm_at") or []
-    if slstm_at and len(slstm_at) == config.get("n_layer"):
+    if len(config.get("s_lstm_at") or []) == config.get("n_layer"):
+        # Rotation belongs to mLSTM blocks.
         fields["rope"] = "none"
-    if not slstm_at:
-        fields["position_embeddings"] = "none"
     if fields["rcps"]:
         fields["complement_map"] = complement_list(config.get("complement_map"), where)
     return fields
