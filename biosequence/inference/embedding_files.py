@@ -140,7 +140,9 @@ class _Spooled(EmbeddingWriter):
 
     def _matrix(self) -> np.ndarray:
         self._spool.flush()
-        return np.memmap(self._spool, np.float32, "r", shape=(self.rows, self.width))
+        mapped = np.memmap(self._spool, np.float32, "r", shape=(self.rows, self.width))
+        # The same memory by its plain type: writers do not know the other one.
+        return np.asarray(mapped)
 
 
 class _Npz(_Spooled):
