@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .batches import run_in_batches
     from .converting import convert_checkpoint
+    from .decoding import Constraint, Prompt, Sample, generate_ids
     from .embed import Embedding, embed_file, embed_records
+    from .generate import GenerateRequest, GenerateSummary, run_generation
+    from .generate_dna import generate_dna
+    from .generate_molecules import generate_molecules
+    from .generate_protein import generate_proteins, infill_proteins, parse_spans
+    from .generation import GenerateOptions, Generated
     from .loading import LoadedModel, load_model
     from .long import (
         Context,
@@ -18,25 +24,46 @@ if TYPE_CHECKING:
         stream_logits,
         stream_token_log_probs,
     )
+    from .molecule_report import MoleculeReport, report_molecules
     from .mutation_tables import score_mutation_file
     from .mutations import score_mutants
     from .resumable import ResumableRows, fingerprint
+    from .sampling import Sampling
     from .score import SequenceScore, score_file, score_records
+    from .smiles_constraint import SmilesConstraint
     from .variants import score_variants, score_vcf
 
 _HOMES = {
+    "Constraint": "decoding",
     "Context": "long",
     "Embedding": "embed",
+    "GenerateOptions": "generation",
+    "GenerateRequest": "generate",
+    "GenerateSummary": "generate",
+    "Generated": "generation",
     "LoadedModel": "loading",
     "LogLikelihood": "long",
+    "MoleculeReport": "molecule_report",
+    "Prompt": "decoding",
     "ResumableRows": "resumable",
+    "Sample": "decoding",
+    "Sampling": "sampling",
     "SequenceScore": "score",
+    "SmilesConstraint": "smiles_constraint",
     "convert_checkpoint": "converting",
     "embed_file": "embed",
     "embed_records": "embed",
     "fingerprint": "resumable",
+    "generate_dna": "generate_dna",
+    "generate_ids": "decoding",
+    "generate_molecules": "generate_molecules",
+    "generate_proteins": "generate_protein",
+    "infill_proteins": "generate_protein",
     "load_model": "loading",
+    "parse_spans": "generate_protein",
     "read_context": "long",
+    "report_molecules": "molecule_report",
+    "run_generation": "generate",
     "run_in_batches": "batches",
     "score_file": "score",
     "score_mutants": "mutations",
@@ -50,18 +77,36 @@ _HOMES = {
 }
 
 __all__ = [
+    "Constraint",
     "Context",
     "Embedding",
+    "GenerateOptions",
+    "GenerateRequest",
+    "GenerateSummary",
+    "Generated",
     "LoadedModel",
     "LogLikelihood",
+    "MoleculeReport",
+    "Prompt",
     "ResumableRows",
+    "Sample",
+    "Sampling",
     "SequenceScore",
+    "SmilesConstraint",
     "convert_checkpoint",
     "embed_file",
     "embed_records",
     "fingerprint",
+    "generate_dna",
+    "generate_ids",
+    "generate_molecules",
+    "generate_proteins",
+    "infill_proteins",
     "load_model",
+    "parse_spans",
     "read_context",
+    "report_molecules",
+    "run_generation",
     "run_in_batches",
     "score_file",
     "score_mutants",

@@ -357,7 +357,10 @@ class _Writer:
         if self.constraint is None:
             return self.allowed
         mask = self.constraint.allowed(row.state, row.limit - len(row.tokens))
-        return mask if self.allowed is None else mask & self.allowed
+        if self.allowed is None:
+            return mask
+        # The model's table may have rows behind the last token.
+        return self.allowed & np.pad(mask, (0, len(self.allowed) - len(mask)))
 
     def _take(self, row: _Row, token: int) -> bool:
         """Add a token to a sequence; whether the sequence goes on."""
