@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,8 @@ class CausalConv(nn.Module):
     >>> bool(torch.allclose(torch.cat((first, rest), 1), whole, atol=1e-6))
     True
     """
+
+    no_decay: ClassVar[tuple[str, ...]] = ("bias",)
 
     def __init__(
         self, channels: int, kernel_size: int, *, bias: bool = True, activation: str | None = None

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,8 @@ class HeadwiseLinear(nn.Module):
     >>> tuple(layer.weight.shape), tuple(layer(torch.zeros(2, 3, 16)).shape)
     ((4, 4, 4), (2, 3, 16))
     """
+
+    no_decay: ClassVar[tuple[str, ...]] = ("bias",)
 
     def __init__(self, width: int, num_blocks: int, *, bias: bool) -> None:
         super().__init__()

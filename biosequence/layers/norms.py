@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,6 +32,8 @@ class LayerNorm(nn.Module):
     0.0
     """
 
+    no_decay: ClassVar[tuple[str, ...]] = ("weight", "bias")
+
     def __init__(
         self, width: int, *, eps: float = 1e-5, residual_weight: bool = False, bias: bool = False
     ) -> None:
@@ -37,7 +41,6 @@ class LayerNorm(nn.Module):
         self.width, self.eps, self.residual_weight = width, eps, residual_weight
         self.weight = nn.Parameter(torch.zeros(width) if residual_weight else torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
-        self.weight._no_weight_decay = True
 
     def gamma(self) -> Tensor:
         """The scale that is applied, (D,)."""
@@ -61,11 +64,12 @@ class RMSNorm(nn.Module):
     [1.0, 1.0]
     """
 
+    no_decay: ClassVar[tuple[str, ...]] = ("weight",)
+
     def __init__(self, width: int, *, eps: float = 1e-5) -> None:
         super().__init__()
         self.width, self.eps = width, eps
         self.weight = nn.Parameter(torch.ones(width))
-        self.weight._no_weight_decay = True
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """Normalise the last dimension; the result has the weight's dtype."""
@@ -86,6 +90,8 @@ class HeadNorm(nn.Module):
     torch.Size([1, 3, 8])
     """
 
+    no_decay: ClassVar[tuple[str, ...]] = ("weight",)
+
     def __init__(
         self, num_heads: int, head_width: int, *, eps: float = 1e-5, residual_weight: bool = False
     ) -> None:
@@ -94,7 +100,6 @@ class HeadNorm(nn.Module):
         self.residual_weight = residual_weight
         width = num_heads * head_width
         self.weight = nn.Parameter(torch.zeros(width) if residual_weight else torch.ones(width))
-        self.weight._no_weight_decay = True
 
     def forward(self, x_BTHP: Tensor) -> Tensor:
         """Normalise (..., H, P) over P and return (..., H * P)."""
@@ -114,11 +119,12 @@ class GatedRMSNorm(nn.Module):
     torch.Size([1, 1, 8])
     """
 
+    no_decay: ClassVar[tuple[str, ...]] = ("weight",)
+
     def __init__(self, width: int, *, num_groups: int = 1, eps: float = 1e-5) -> None:
         super().__init__()
         self.width, self.num_groups, self.eps = width, num_groups, eps
         self.weight = nn.Parameter(torch.ones(width))
-        self.weight._no_weight_decay = True
 
     def forward(self, x_BTD: Tensor, gate_BTD: Tensor) -> Tensor:
         """Gate, then normalise within each group; shape stays."""

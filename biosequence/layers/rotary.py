@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -107,6 +109,8 @@ class ScaledSinusoid(nn.Module):
     >>> layer(torch.zeros(1, 3, 8), torch.arange(3)[None]).shape
     torch.Size([1, 3, 8])
     """
+
+    no_decay: ClassVar[tuple[str, ...]] = ("scale",)
 
     def __init__(self, width: int, *, theta: float = 100_000.0) -> None:
         super().__init__()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .bioxlstm.presets import PRESETS, preset_config
     from .cache import SequenceCache
     from .strand_average import conjoin
+    from .weight_decay import no_decay_names
 
 _HOMES = {
     "BioMambaConfig": "biomamba.configuration_biomamba",
@@ -51,6 +52,7 @@ _HOMES = {
     "conjoin": "strand_average",
     "convert_mamba": "biomamba.convert_biomamba",
     "convert_xlstm": "bioxlstm.convert_bioxlstm",
+    "no_decay_names": "weight_decay",
     "preset_config": "bioxlstm.presets",
     "published_tensors": "bioxlstm.convert_bioxlstm",
     "to_hf_mamba": "biomamba.convert_biomamba",
@@ -75,6 +77,7 @@ __all__ = [
     "conjoin",
     "convert_mamba",
     "convert_xlstm",
+    "no_decay_names",
     "preset_config",
     "published_tensors",
     "to_hf_mamba",

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +59,8 @@ class MambaMixer(nn.Module):
     ((2, 5, 8), (2, 16, 4))
     """
 
+    no_decay: ClassVar[tuple[str, ...]] = ("A_log", "D")
+
     def __init__(
         self,
         width: int,
@@ -84,8 +86,6 @@ class MambaMixer(nn.Module):
         self.dt_proj = nn.Linear(self.dt_rank, inner)
         self.A_log = nn.Parameter(torch.empty(inner, state_size))
         self.D = nn.Parameter(torch.ones(inner))
-        self.A_log._no_weight_decay = self.D._no_weight_decay = True
-        self.dt_proj.bias._no_weight_decay = True
         self.out_proj = nn.Linear(inner, width, bias=bias)
         self.reset_scan()
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +67,8 @@ class Mamba2Mixer(nn.Module):
     ((2, 5, 8), (2, 2, 8, 4))
     """
 
+    no_decay: ClassVar[tuple[str, ...]] = ("A_log", "D", "dt_bias")
+
     def __init__(
         self,
         width: int,
@@ -101,8 +103,6 @@ class Mamba2Mixer(nn.Module):
         self.dt_bias = nn.Parameter(torch.empty(self.num_heads))
         self.A_log = nn.Parameter(torch.empty(self.num_heads))
         self.D = nn.Parameter(torch.ones(self.num_heads))
-        for parameter in (self.dt_bias, self.A_log, self.D):
-            parameter._no_weight_decay = True
         self.norm = GatedRMSNorm(inner, num_groups=norm_groups or num_groups, eps=norm_eps)
         self.out_proj = nn.Linear(inner, width, bias=bias)
         self.reset_scan()

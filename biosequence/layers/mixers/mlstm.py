@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -54,6 +56,8 @@ class MLSTMMixer(nn.Module):
     >>> tuple(y.shape), tuple(state.cell.C.shape), tuple(state.conv.shape)
     ((2, 5, 8), (2, 2, 8, 8), (2, 16, 3))
     """
+
+    no_decay: ClassVar[tuple[str, ...]] = ("skip",)
 
     def __init__(
         self,

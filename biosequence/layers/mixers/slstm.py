@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +54,8 @@ class SLSTMMixer(nn.Module):
     >>> tuple(y.shape), tuple(state.cell.c.shape)
     ((2, 5, 8), (2, 2, 4))
     """
+
+    no_decay: ClassVar[tuple[str, ...]] = ("bias",)
 
     def __init__(
         self,

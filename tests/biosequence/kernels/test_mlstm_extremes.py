@@ -34,7 +34,7 @@ def test_extreme_gates_are_finite_and_right(extreme: tuple | None, op: str) -> N
     exact = run(*(x.detach().double() for x in given), backend="parallel")
     # A divisor near zero makes single outputs large, and their errors with them.
     size = exact.abs().clamp(min=1)
-    assert float(((h - exact) / size).abs().max()) < 1e-3
+    assert ((h - exact) / size).abs().max().item() < 1e-3
 
 
 def test_extreme_changes_of_the_gates_within_a_chunk() -> None:
@@ -45,6 +45,36 @@ def test_extreme_changes_of_the_gates_within_a_chunk() -> None:
     f[..., 30], f[..., 50] = -300.0, -1000.0
     wanted = mlstm(*(x.double() for x in (q, k, v, i, f)), backend="naive")
     torch.testing.assert_close(mlstm(q, k, v, i, f).double(), wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("gate", ["exp", "sigmoid"])
+@pytest.mark.parametrize("backend", ["naive", "parallel", "cpu"])
+def test_a_shut_input_gate_and_an_open_forget_gate_are_padding(backend: str, gate: str) -> None:
+    torch.manual_seed(0)
+    given = [torch.randn(1, 2, 100, 4) for _ in range(3)]
+    given += [torch.randn(1, 2, 100), torch.randn(1, 2, 100)]
+    given[3][..., :9] = given[3][..., 70:75] = -torch.inf
+    given[4][..., :9] = given[4][..., 70:75] = torch.inf
+    given = [x.requires_grad_() for x in given]
+    kept = [*range(9, 70), *range(75, 100)]
+    options = {"backend": backend, "input_gate": gate, "return_last_state": True}
+    h, state = mlstm(*given, **options)
+    wanted, last = mlstm(*(x[:, :, kept] for x in given), **options)
+    torch.testing.assert_close(h[:, :, kept], wanted)
+    torch.testing.assert_close(state.C, last.C)
+    slopes = torch.autograd.grad(h.sum() + state.C.sum(), given)
+    assert all(torch.isfinite(slope).all() for slope in slopes)
+
+
+@pytest.mark.parametrize("backend", ["naive", "parallel", "cpu"])
+def test_a_shut_forget_gate_lets_nothing_pass(backend: str) -> None:
+    torch.manual_seed(0)
+    given = [torch.randn(1, 2, 100, 4) for _ in range(3)]
+    given += [torch.randn(1, 2, 100), torch.randn(1, 2, 100)]
+    given[4][..., 40] = -torch.inf
+    h = mlstm(*given, backend=backend)
+    late = mlstm(*(x[:, :, 40:] for x in given), backend=backend)
+    torch.testing.assert_close(h[:, :, 40:], late)
 
 
 @pytest.mark.parametrize("backend", ["naive", "parallel", "cpu"])

@@ -173,3 +173,11 @@ def test_mixed_precision_training_gives_finite_gradients(tiny, name):
     exact = model(x, labels=x).loss
     assert all(p.grad.isfinite().all() for p in model.parameters())
     assert loss.item() == pytest.approx(exact.item(), rel=0.05)
+
+
+def test_only_matrices_decay(tiny, kind):
+    model = tiny(kind)
+    names = models.no_decay_names(model)
+    for name, parameter in model.named_parameters():
+        small = parameter.ndim == 1 or name.endswith(("A_log", "mixer.bias"))
+        assert (name in names) == small, name
