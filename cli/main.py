@@ -19,12 +19,9 @@ COMMANDS: dict[str, str] = {
     "cite": "Say how to cite bioseq and what it builds on.",
     "convert": "Make a published checkpoint a folder that bioseq and transformers open.",
     "doctor": "Check this installation and say how to mend it.",
-<<<<<<< HEAD
     "embed": "Turn sequences into vectors.",
-    "score": "Say how likely sequences, variants or mutations are to a model.",
-=======
     "generate": "Write DNA, proteins or molecules with a sequence model.",
->>>>>>> inference
+    "score": "Say how likely sequences, variants or mutations are to a model.",
 }
 
 
