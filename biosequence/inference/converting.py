@@ -163,6 +163,8 @@ def convert_checkpoint(
                 fix=f"Choose one of: {', '.join(filter(None, allowed))}.",
             )
     source = Path(source).expanduser()
+    from .loading import silent_transformers
+
     with atomic_folder(folder) as partial:
         if _is_ours(source):
             found, model, renamed, dropped = _ours(source, source_format, target)
@@ -175,7 +177,8 @@ def convert_checkpoint(
             tokenizer = known_tokenizer(found, model.config, source)
         if target == "hf":
             model = _as_transformers(model)
-        model.save_pretrained(partial)
+        with silent_transformers():
+            model.save_pretrained(partial)
         name = _write_tokenizer(tokenizer, source, partial)
         done = Converted(
             Path(folder),

@@ -16,13 +16,15 @@ HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
 
 @pytest.fixture
 def done(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run a command that works; what it printed."""
+    """Run a command that works; what it printed, which is all there is to see."""
 
     def call(*args: object) -> str:
+        capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main([str(arg) for arg in args])
         captured = capsys.readouterr()
         assert ended.value.code == 0, captured.err
+        assert captured.err == ""
         return captured.out
 
     return call
@@ -34,6 +36,7 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
 
     def call(code: int, *args: object) -> str:
         before = sorted(path.name for path in tmp_path.rglob("*"))
+        capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main([str(arg) for arg in args])
         captured = capsys.readouterr()
