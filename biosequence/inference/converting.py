@@ -1,4 +1,4 @@
-"""Published checkpoints as folders that every command opens, and back to layouts of transformers."""
+"""Published checkpoints as folders that every command opens, and back to transformers."""
 
 from __future__ import annotations
 

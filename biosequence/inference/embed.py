@@ -215,9 +215,7 @@ def check_pool(pool: str, strands: str) -> None:
         )
 
 
-def _hidden(
-    loaded: LoadedModel, backbone: Any, batch: list[EncodedRecord], layer: int
-) -> Tensor:
+def _hidden(loaded: LoadedModel, backbone: Any, batch: list[EncodedRecord], layer: int) -> Tensor:
     """Hidden states (B, T, D) float32 on the CPU, padded on the right."""
     widest = max(map(len, batch))
     ids_BT = np.full((len(batch), widest), loaded.tokenizer.pad_id, dtype=np.int64)
@@ -245,9 +243,7 @@ def _embedded_in_pieces(
         here = slice(start, start + chunk)
         ids_BT = torch.from_numpy(row.ids[here].astype(np.int64))[None].to(loaded.device)
         with torch.inference_mode():
-            output = backbone(
-                ids_BT, cache_params=cache, use_cache=True, output_hidden_states=True
-            )
+            output = backbone(ids_BT, cache_params=cache, use_cache=True, output_hidden_states=True)
         cache = output.cache_params
         x_TD = _one_strand(backbone.config, output.hidden_states[layer])[0]
         if pool == "tokens":

@@ -122,7 +122,10 @@ class EmbeddingWriter(ABC):
         return self
 
     def __exit__(self, *error: object) -> None:
-        pass
+        self._close()
+
+    def _close(self) -> None:  # noqa: B027  # not every format has something open
+        """Close what is open."""
 
 
 class _Spooled(EmbeddingWriter):
@@ -132,7 +135,7 @@ class _Spooled(EmbeddingWriter):
         super().__init__(path, per_token, facts)
         self._spool = TemporaryFile(dir=path.parent)
 
-    def __exit__(self, *error: object) -> None:
+    def _close(self) -> None:
         self._spool.close()
 
     def _write(self, name: str, rows: np.ndarray) -> None:
@@ -199,7 +202,7 @@ class _Parquet(EmbeddingWriter):
         super().__init__(path, per_token, facts)
         self._file: Any = None
 
-    def __exit__(self, *error: object) -> None:
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -219,7 +222,7 @@ class _Parquet(EmbeddingWriter):
         self._file.write_table(table)
 
     def finish(self) -> None:
-        self.__exit__()
+        self._close()
 
 
 _WRITERS: dict[str, type[EmbeddingWriter]] = {".npz": _Npz, ".h5ad": _H5ad, ".parquet": _Parquet}

@@ -91,7 +91,7 @@ def read_context(
     (3, (6,))
     """
     logits = cache = None
-    for _, logits, cache in read_pieces(
+    for _, logits, cache in read_pieces(  # noqa: B007  # the last ones are wanted
         model,
         as_ids(ids),
         position_ids=position_ids,

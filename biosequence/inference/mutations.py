@@ -1,4 +1,4 @@
-"""What mutations do to a protein, in the eyes of a model; a context is read once and used for all."""
+"""What mutations do to a protein, in the eyes of a model; a context is read once for all."""
 
 # Shapes: B batch, T time, V vocabulary.
 
@@ -257,14 +257,11 @@ def residue_log_probs(
     last, _ = _last_positions(loaded)
     for start in range(0, len(places), batch_size):
         prompts = [
-            infill_prompt(
-                wild.sequence, [(place - 1, place)], loaded.tokenizer, last_position=last
-            )
+            infill_prompt(wild.sequence, [(place - 1, place)], loaded.tokenizer, last_position=last)
             for place in places[start : start + batch_size]
         ]
         ids_BT = np.stack([prompt.input_ids for prompt in prompts])
-        logits_BTV = None
-        for _, logits_BTV, _ in read_pieces(
+        for _, logits_BTV, _ in read_pieces(  # noqa: B007  # the last one is wanted
             loaded.model,
             ids_BT,
             position_ids=np.stack([prompt.position_ids for prompt in prompts]),

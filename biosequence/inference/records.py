@@ -118,7 +118,9 @@ def strands_of(loaded: LoadedModel, records: Iterable[Record], strands: str) -> 
         if strands == "both":
             other = reverse_complement(record.sequence)
             # The name says on which strand a refused letter was counted.
-            yield replace(record, name=f"{record.name} (other strand)", sequence=other, quality=None)
+            yield replace(
+                record, name=f"{record.name} (other strand)", sequence=other, quality=None
+            )
 
 
 def check_strands(loaded: LoadedModel, strands: str) -> None:

@@ -66,9 +66,7 @@ class Alleles:
         >>> Alleles("AA", "C", "G", "T").other_strand()
         Alleles(left='A', ref='G', alt='C', right='TT', name='')
         """
-        left, ref, alt, right = map(
-            reverse_complement, (self.right, self.ref, self.alt, self.left)
-        )
+        left, ref, alt, right = map(reverse_complement, (self.right, self.ref, self.alt, self.left))
         return Alleles(left, ref, alt, right, self.name)
 
 

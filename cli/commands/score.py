@@ -48,9 +48,7 @@ PATH = click.Path(path_type=Path)
     help="Score these mutants (A42G:L50P, one a line, or a DMS table); needs --wild-type.",
 )
 @click.option("--wild-type", type=PATH, metavar="FASTA", help="The protein that was mutated.")
-@click.option(
-    "--context", type=PATH, metavar="FILE", help="Homologs to read first (a3m or FASTA)."
-)
+@click.option("--context", type=PATH, metavar="FILE", help="Homologs to read first (a3m or FASTA).")
 @click.option(
     "--strands",
     type=click.Choice(["forward", "both"]),

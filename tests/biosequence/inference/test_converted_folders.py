@@ -96,13 +96,12 @@ def test_transformers_folders_go_there_and_back(tmp_path: Path, kind: str) -> No
 
     sizes = {
         "Mamba": {"hidden_size": 16, "state_size": 4},
-        "Mamba2": {"hidden_size": 16, "num_heads": 4, "head_dim": 8, "state_size": 8, "n_groups": 1},
+        "Mamba2": {"hidden_size": 16, "num_heads": 4, "head_dim": 8, "state_size": 8}
+        | {"n_groups": 1},
         "xLSTM": {"hidden_size": 128, "num_heads": 2},
     }[kind]
     torch.manual_seed(0)
-    config = getattr(transformers, f"{kind}Config")(
-        vocab_size=12, num_hidden_layers=2, **sizes
-    )
+    config = getattr(transformers, f"{kind}Config")(vocab_size=12, num_hidden_layers=2, **sizes)
     theirs = getattr(transformers, f"{kind}ForCausalLM")(config).eval()
     theirs.save_pretrained(tmp_path / "theirs")
     done = convert_checkpoint(tmp_path / "theirs", tmp_path / "ours")

@@ -97,9 +97,7 @@ def test_files_hold_what_was_computed(tiny, tmp_path: Path) -> None:
     write_fasta(tmp_path / "in.fa", records)
     expected = list(embed_records(loaded, records))
     for batch_size in (1, 5):
-        facts = embed_file(
-            loaded, tmp_path / "in.fa", tmp_path / "out.npz", batch_size=batch_size
-        )
+        facts = embed_file(loaded, tmp_path / "in.fa", tmp_path / "out.npz", batch_size=batch_size)
         found = np.load(tmp_path / "out.npz")
         assert found["names"].tolist() == [one.name for one in expected]
         np.testing.assert_allclose(

@@ -14,7 +14,13 @@ from biosequence.errors import InputError, ModelError, UsageError
 from biosequence.inference.score import score_file, score_records
 from biosequence.io import Record, write_fasta
 
-LETTERS = {"dna": "ACGT", "mamba": "ACGT", "protein": "MKTAYIVL", "smiles": "CNO", "dna_masked": "ACGT"}
+LETTERS = {
+    "dna": "ACGT",
+    "dna_masked": "ACGT",
+    "mamba": "ACGT",
+    "protein": "MKTAYIVL",
+    "smiles": "CNO",
+}
 
 
 def some_records(name: str, count: int = 11, longest: int = 60, seed: int = 0) -> list[Record]:
@@ -69,7 +75,8 @@ def test_a_masked_model_is_asked_for_each_token(tiny) -> None:
         copy = ids.clone()
         copy[place] = loaded.tokenizer.mask_id
         with torch.no_grad():
-            total += float(loaded.model(copy[None]).logits[0, place].double().log_softmax(-1)[ids[place]])
+            logits = loaded.model(copy[None]).logits[0, place].double()
+        total += float(logits.log_softmax(-1)[ids[place]])
     (score,) = score_records(loaded, [Record("a", text)], batch_size=2)
     assert score.tokens == 5
     assert score.log_likelihood == pytest.approx(total, abs=1e-4)

@@ -46,9 +46,7 @@ def test_a_causal_effect_is_alternative_minus_reference(tiny, genome, position: 
     window = text[start:end]
     changed = window[: position - 1 - start] + alt + window[position - start :]
     expected = likelihood(loaded, changed) - likelihood(loaded, window)
-    (found,) = score_variants(
-        loaded, [Variant("chr1", position, ref, alt)], genome, window=41
-    )
+    (found,) = score_variants(loaded, [Variant("chr1", position, ref, alt)], genome, window=41)
     assert found == pytest.approx(expected, abs=1e-4)
 
 
@@ -132,9 +130,8 @@ def test_a_vcf_becomes_a_table(tiny, genome, tmp_path: Path) -> None:
     text = bases(genome)
     ref = text[9]
     other = "A" if ref != "A" else "T"
-    (tmp_path / "v.vcf").write_bytes(
-        (HEAD + f"chr1\t10\trs1\t{ref}\t{other},*\nchr2\t1\t.\tA\tACC\n").replace("\n", "\r\n").encode()
-    )
+    lines = HEAD + f"chr1\t10\trs1\t{ref}\t{other},*\nchr2\t1\t.\tA\tACC\n"
+    (tmp_path / "v.vcf").write_bytes(lines.replace("\n", "\r\n").encode())
     summary = score_vcf(tiny("dna"), tmp_path / "v.vcf", tmp_path / "ref.fa", tmp_path / "o.tsv")
     rows = [line.split("\t") for line in (tmp_path / "o.tsv").read_text().splitlines()]
     assert rows[0] == ["chromosome", "position", "id", "ref", "alt", "score"]
