@@ -48,7 +48,9 @@ def measured(given: argparse.Namespace, bases: int, chunk: int) -> dict:
     command += ["--threads", str(given.threads), "--preset", given.preset]
     command += ["--mlstm"] if given.mlstm else []
     took = run(command)
-    return json.loads(took.output) | {"peak_mb": round(took.peak_bytes / 1e6)}
+    found = json.loads(took.output) | {"peak_mb": round(took.peak_bytes / 1e6)}
+    print(f"{bases:,} bases: {found}", file=sys.stderr, flush=True)
+    return found
 
 
 def score(given: argparse.Namespace) -> dict:
@@ -68,13 +70,15 @@ def score(given: argparse.Namespace) -> dict:
     model = BioXLSTMForCausalLM(config).eval()
     ids = np.random.default_rng(0).integers(7, 11, given.bases).astype(np.uint8)
     stream_log_likelihood(model, ids[: given.chunk], chunk=given.chunk)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     found = stream_log_likelihood(model, ids, chunk=given.chunk)
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, time.process_time() - used
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
         "chunk": given.chunk,
+        "threads": given.threads,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(used, 1),
         "bases_a_second": round(given.bases / seconds),
         "log_likelihood": found.total,
         "perplexity": round(found.perplexity, 5),
