@@ -76,7 +76,7 @@ wheel: $(VENV)/.ready-test
 
 # Tens of minutes and some gigabytes in the temporary folder; benchmarks/README.md has smaller sizes.
 bench: $(VENV)/.ready-bench
-	@set -e; for script in benchmarks/annotate_*.py; do \
+	@set -e; for script in benchmarks/annotate_*.py benchmarks/tokenizers_*.py; do \
 	    echo "$$script"; $(BIN)/python "$$script"; done
 
 clean:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
+
+_NOT_WRITABLE = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 
 
 @contextmanager
@@ -41,8 +43,9 @@ def atomic_file(output: str | Path) -> Iterator[Path]:
         yield partial
         partial.replace(target)
     except BaseException as error:
-        partial.unlink(missing_ok=True)
-        if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError):
+        with suppress(OSError):
+            partial.unlink()
+        if isinstance(error, _NOT_WRITABLE):
             raise InputError(
                 f"The output cannot be written ({error.strerror}).",
                 where=str(output),

@@ -9,12 +9,10 @@ if TYPE_CHECKING:
     from .batches import run_in_batches
     from .converting import convert_checkpoint
     from .decoding import Constraint, Prompt, Sample, generate_ids
+    from .dna import generate_dna
     from .embed import Embedding, embed_file, embed_records
-    from .generate import GenerateRequest, GenerateSummary, run_generation
-    from .generate_dna import generate_dna
-    from .generate_molecules import generate_molecules
-    from .generate_protein import generate_proteins, infill_proteins, parse_spans
-    from .generation import GenerateOptions, Generated
+    from .generation import Generated, GenerateOptions
+    from .generation_run import GenerateRequest, GenerateSummary, run_generation
     from .loading import LoadedModel, load_model
     from .long import (
         Context,
@@ -25,8 +23,10 @@ if TYPE_CHECKING:
         stream_token_log_probs,
     )
     from .molecule_report import MoleculeReport, report_molecules
+    from .molecules import generate_molecules
     from .mutation_tables import score_mutation_file
     from .mutations import score_mutants
+    from .proteins import generate_proteins, infill_proteins, parse_spans
     from .resumable import ResumableRows, fingerprint
     from .sampling import Sampling
     from .score import SequenceScore, score_file, score_records
@@ -38,8 +38,8 @@ _HOMES = {
     "Context": "long",
     "Embedding": "embed",
     "GenerateOptions": "generation",
-    "GenerateRequest": "generate",
-    "GenerateSummary": "generate",
+    "GenerateRequest": "generation_run",
+    "GenerateSummary": "generation_run",
     "Generated": "generation",
     "LoadedModel": "loading",
     "LogLikelihood": "long",
@@ -54,16 +54,16 @@ _HOMES = {
     "embed_file": "embed",
     "embed_records": "embed",
     "fingerprint": "resumable",
-    "generate_dna": "generate_dna",
+    "generate_dna": "dna",
     "generate_ids": "decoding",
-    "generate_molecules": "generate_molecules",
-    "generate_proteins": "generate_protein",
-    "infill_proteins": "generate_protein",
+    "generate_molecules": "molecules",
+    "generate_proteins": "proteins",
+    "infill_proteins": "proteins",
     "load_model": "loading",
-    "parse_spans": "generate_protein",
+    "parse_spans": "proteins",
     "read_context": "long",
     "report_molecules": "molecule_report",
-    "run_generation": "generate",
+    "run_generation": "generation_run",
     "run_in_batches": "batches",
     "score_file": "score",
     "score_mutants": "mutations",

@@ -312,7 +312,7 @@ class _Writer:
         kept = int(ids.shape[1] - sizes.min() + 1) if right else 1
         output = self.model(**inputs, cache_params=cache, use_cache=True, logits_to_keep=kept)
         last = kept - 1 - (ids.shape[1] - sizes if right else 0 * sizes)
-        logits = output.logits[torch.arange(len(prompts)), last.to(device)]
+        logits = output.logits[torch.arange(len(prompts), device=device), last.to(device)]
         return logits.float().cpu(), output.cache_params
 
     def _decode(self, rows: list[_Row], logits: Tensor, cache: Any) -> None:

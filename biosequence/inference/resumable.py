@@ -199,8 +199,9 @@ def _add_file(digest: Any, path: Path) -> None:
             file.seek(-_SAMPLE, 2)
             digest.update(file.read(_SAMPLE))
     except OSError as error:
+        absent = isinstance(error, FileNotFoundError)
         raise InputError(
-            f"The file cannot be read ({error.strerror}).",
+            "There is no such file." if absent else f"It cannot be read ({error.strerror}).",
             where=str(path),
             fix="Check the path and the permissions.",
         ) from error

@@ -81,7 +81,7 @@ def read_a3m(path: str | Path) -> Alignment:
     ----------
     path
         The file, plain or gzipped. Lines before the first `>` that start with `#` are passed over;
-        names may repeat, as they do in published alignments.
+        names may repeat or be missing, as they are in published alignments.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def read_a3m(path: str | Path) -> Alignment:
     >>> read_a3m("x.a3m").num_columns
     4
     """
-    records = tuple(read_fasta(path, duplicates="allow", comments="#"))
+    records = tuple(read_fasta(path, duplicates="allow", comments="#", unnamed="number"))
     columns = len(match_columns(records[0].sequence))
     for record in records:
         found = len(match_columns(record.sequence))

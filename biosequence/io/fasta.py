@@ -15,7 +15,7 @@ from .text import open_bytes, unreadable
 Duplicates = Literal["error", "allow", "skip"]
 Empty = Literal["error", "skip"]
 
-# Sequences are taken up in parts of this many bytes, so that one copy and one part are in memory.
+# Sequences are taken up in parts of at least this many bytes: one copy and a part are in memory.
 _PART = 1 << 20
 _BLANKS = b" \t\r\n\v\f"
 
@@ -26,6 +26,7 @@ def read_fasta(
     duplicates: Duplicates = "error",
     empty: Empty = "error",
     comments: str = ";",
+    unnamed: Literal["error", "number"] = "error",
 ) -> Iterator[Record]:
     r"""Records of a FASTA file, one at a time; plain, gz or bgz, Unix or Windows line ends.
 
@@ -42,6 +43,8 @@ def read_fasta(
         A record without letters: an error, or skip it.
     comments
         Lines before the first record that start with one of these characters are passed over.
+    unnamed
+        A record without a name: an error, or name it after its number (`record3`).
 
     Raises
     ------
@@ -57,7 +60,11 @@ def read_fasta(
     check_policies(duplicates, empty)
     seen = Names(path, duplicates)
     with open_bytes(path) as handle:
-        for name, description, sequence in _records(handle, path, comments.encode()):
+        records = _records(handle, path, comments.encode(), unnamed)
+        number = 0
+        for given, description, sequence in records:
+            number += 1
+            name = given or f"record{number}"
             if not sequence:
                 if empty == "skip":
                     continue
@@ -68,6 +75,8 @@ def read_fasta(
                 )
             if seen.is_wanted(name):
                 yield Record(name, sequence, description)
+            # Let go of this chromosome before the next one is read.
+            del sequence
 
 
 def write_fasta(path: str | Path, records: Iterable[Record], *, width: int = 60) -> int:
@@ -104,7 +113,7 @@ def write_fasta(path: str | Path, records: Iterable[Record], *, width: int = 60)
         with handle:
             for record in records:
                 number += 1
-                handle.write(_entry(record, width, path))
+                handle.writelines(_entry(record, width, path))
     return number
 
 
@@ -163,7 +172,9 @@ def check_policies(duplicates: str, empty: str) -> None:
             )
 
 
-def _records(handle: BinaryIO, path: str | Path, comments: bytes) -> Iterator[tuple[str, str, str]]:
+def _records(
+    handle: BinaryIO, path: str | Path, comments: bytes, unnamed: str
+) -> Iterator[tuple[str, str, str]]:
     line = handle.readline()
     while line and (not line.strip() or line[0] in comments):
         line = handle.readline()
@@ -175,50 +186,54 @@ def _records(handle: BinaryIO, path: str | Path, comments: bytes) -> Iterator[tu
         )
     while line:
         header = _text(line[1:].strip(), path, "a header")
-        name, _, description = header.partition(" ") if header else ("", "", "")
-        if not name:
+        name, description = [*header.split(maxsplit=1), "", ""][:2]
+        if not name and unnamed == "error":
             raise unreadable(
                 path, "A record has no name.", "Write a name right behind each '>': `>name`."
             )
-        sequence, line = _sequence(handle, path, name)
-        yield name, description.strip(), sequence
+        sequence = _sequence(handle, path, name)
+        yield name, description, sequence
+        del sequence
+        line = handle.readline()
 
 
-def _sequence(handle: BinaryIO, path: str | Path, name: str) -> tuple[str, bytes]:
-    """The letters up to the next header, and that header's line."""
+def _sequence(handle: BinaryIO, path: str | Path, name: str) -> str:
+    """The letters up to the next header, which is left unread."""
     sequence = ""
-    part: list[bytes] = []
-    size, at_line_start = 0, True
-    while line := handle.readline(_PART):
-        if at_line_start and line.startswith(b">"):
+    part = bytearray()
+    at_line_start = True
+    while window := handle.peek(1):
+        if at_line_start and window.startswith(b">"):
             break
-        at_line_start = line.endswith(b"\n")
-        part.append(line)
-        size += len(line)
-        if size >= _PART:
-            # CPython lengthens a string that nobody else holds in its place, without a copy.
+        piece = handle.read(window.find(b"\n>") + 1 or len(window))
+        at_line_start = piece.endswith(b"\n")
+        part += piece.translate(None, _BLANKS)
+        # Parts grow with the sequence: lengthening it costs a copy at worst, and little in all.
+        if len(part) >= max(_PART, len(sequence) // 8):
             sequence += _letters(part, path, name)
-            part, size = [], 0
+            part.clear()
     sequence += _letters(part, path, name)
-    return sequence, line
+    return sequence
 
 
-def _letters(part: list[bytes], path: str | Path, name: str) -> str:
-    return _text(b"".join(part).translate(None, _BLANKS), path, f"the record {name!r}")
+def _letters(part: bytearray, path: str | Path, name: str) -> str:
+    return _text(part, path, f"the record {name!r}")
 
 
-def _text(raw: bytes, path: str | Path, what: str) -> str:
+def _text(raw: bytes | bytearray, path: str | Path, what: str) -> str:
     try:
         return raw.decode("ascii" if what.startswith("the record") else "utf-8")
     except UnicodeDecodeError as error:
+        found = bytes(raw[error.start : error.start + 4])
         raise unreadable(
             path,
-            f"In {what} there are bytes that are no text ({raw[error.start : error.start + 4]!r}).",
+            f"In {what} there are bytes that are no text ({found!r}).",
             "Check that the file is FASTA, and whole.",
         ) from error
 
 
-def _entry(record: Record, width: int, path: str | Path) -> bytes:
+def _entry(record: Record, width: int, path: str | Path) -> Iterator[bytes]:
+    """The bytes of a record in parts, so that a chromosome is not copied whole."""
     header = f"{record.name} {record.description}".rstrip()
     if not record.name or "\n" in header or "\r" in header or " " in record.name:
         raise InputError(
@@ -226,7 +241,11 @@ def _entry(record: Record, width: int, path: str | Path) -> bytes:
             where=str(path),
             fix="Give names of one word, without line ends.",
         )
+    yield f">{header}\n".encode()
     letters = record.sequence
     step = width or max(1, len(letters))
-    lines = [letters[start : start + step] for start in range(0, len(letters), step)]
-    return "\n".join([f">{header}", *lines, ""]).encode()
+    lines = max(1, _PART // step)
+    for start in range(0, len(letters), lines * step):
+        part = letters[start : start + lines * step]
+        rows = [part[place : place + step] for place in range(0, len(part), step)]
+        yield "\n".join([*rows, ""]).encode()

@@ -168,7 +168,7 @@ def read_dms(path: str | Path, *, wild_type: str | None = None) -> Iterator[Muta
     [('K2R', 'MRTA', 0.5)]
     """
     texts = (line for _, line in read_lines(path))
-    rows = csv.DictReader(texts)
+    rows = csv.DictReader(texts, strict=True)
     missing = {"mutant", "DMS_score"} - set(rows.fieldnames or ())
     if missing:
         raise unreadable(

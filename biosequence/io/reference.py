@@ -242,6 +242,9 @@ def _scan(path: Path) -> Iterator[IndexEntry]:
             if short and letters:
                 fix = "Write it with equal lines: `bioseq` and `samtools` need them to find a base."
                 raise unreadable(path, f"The lines of {name!r} are of unequal length.", fix)
+            if not bases and not letters:
+                offset = place
+                continue
             if not bases:
                 bases, width = letters, len(line)
             # A shorter line, or one without its line end, may only be the last.

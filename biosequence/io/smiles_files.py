@@ -45,7 +45,7 @@ def read_smiles(
     >>> [(one.name, one.sequence) for one in read_smiles("two.csv")]
     [('m1', 'CCO'), ('m2', 'C')]
     """
-    separator = _separator(path)
+    separator = _separator(path, column)
     rows = _table(path, separator, column) if separator else _lines(path)
     found = False
     for number, name, smiles in rows:
@@ -60,7 +60,7 @@ def read_smiles(
         raise unreadable(path, "There is no molecule in it.", "Give a file with SMILES.")
 
 
-def _separator(path: str | Path) -> str:
+def _separator(path: str | Path, column: str | int | None) -> str:
     """What lies between columns; "" for a list of SMILES."""
     for _, line in read_lines(path):
         if not line.strip():
@@ -68,8 +68,10 @@ def _separator(path: str | Path) -> str:
         suffixes = {suffix.lower() for suffix in Path(path).suffixes}
         if ".tsv" in suffixes:
             return "\t"
-        # SMILES have no comma, so that one tells a table whatever the file is called.
-        return "," if "," in line or ".csv" in suffixes else ""
+        # A comma alone is no sign of a table: extended SMILES have commas behind the molecule.
+        names = line.split(",")
+        named = len(names) > 1 and any(_plain(name) in _SMILES for name in names)
+        return "," if named or column is not None or ".csv" in suffixes else ""
     return ""
 
 
@@ -98,11 +100,11 @@ def _table(
             yield line
 
     rows = csv.reader(texts(), delimiter=separator)
-    header = next((row for row in rows if row), [])
+    header = next((row for row in _whole(rows, path) if row), [])
     smiles_at, name_at = _columns(path, header, column)
     if isinstance(column, int):
         rows = _chain(header, rows)
-    for row in rows:
+    for row in _whole(rows, path):
         if not row:
             continue
         if len(row) <= smiles_at:
@@ -112,6 +114,16 @@ def _table(
             raise unreadable(path, what, "Give every line all columns.", number)
         name = row[name_at].strip() if name_at is not None and name_at < len(row) else ""
         yield number, name, row[smiles_at].strip()
+
+
+def _whole(rows: Iterator[list[str]], path: str | Path) -> Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        fix = (
+            "Check its quotes; a set of molecules longer than 131,072 characters goes into a .txt."
+        )
+        raise unreadable(path, f"The table cannot be read ({error}).", fix) from error
 
 
 def _chain(first: list[str], rest: Iterator[list[str]]) -> Iterator[list[str]]:

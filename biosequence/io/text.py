@@ -13,6 +13,8 @@ from typing import BinaryIO
 from ..errors import InputError
 
 GZIP = b"\x1f\x8b"
+# Small, because `peek` copies what is left of it.
+BUFFER = 1 << 14
 # No text file starts with these; their readers are elsewhere.
 _KINDS = {
     b"\x89HDF": "an HDF5 file",
@@ -37,9 +39,9 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
         may come up only while it is read.
     """
     try:
-        with Path(path).open("rb") as raw:
+        with Path(path).open("rb", buffering=BUFFER) as raw:
             packed = raw.peek(2)[:2] == GZIP
-            unpacked = BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18) if packed else raw
+            unpacked = BufferedReader(gzip.GzipFile(fileobj=raw), BUFFER) if packed else raw
             _check_start(unpacked.peek(4096)[:4096], path)
             yield unpacked
     except FileNotFoundError as error:

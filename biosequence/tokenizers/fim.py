@@ -6,6 +6,7 @@ The layout is that of ProtMamba (Sgarbossa, Malbranke and Bitbol 2024) and Prot-
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -74,8 +75,8 @@ def sample_spans(
         number = generator.poisson(mean)
     starts = np.sort(generator.choice(np.arange(1, length + 1), number, replace=False))
     spans = []
-    for start, after in zip(starts, [*starts[1:], length + 1], strict=True):
-        size = int(generator.integers(1, max((after - start) * fraction, 2)))
+    for start, after in pairwise([*starts, length + 1]):
+        size = int(generator.integers(1, int(max((after - start) * fraction, 2))))
         spans.append((int(start) - 1, int(start) - 1 + size))
     return spans
 

@@ -30,11 +30,14 @@ class Splitting:
         Replacements before that, in order: regular expression and text.
     drop_unmatched
         Whether characters between matches vanish; else each piece between them is unknown.
+    blanks
+        Whether decoded tokens have a blank between them (words, gene names).
     """
 
     pattern: str
     replaced: tuple[tuple[str, str], ...] = ()
     drop_unmatched: bool = False
+    blanks: bool = False
 
 
 def rust_tokenizer(tokenizer: BioTokenizer) -> Any:
@@ -53,8 +56,9 @@ def rust_tokenizer(tokenizer: BioTokenizer) -> Any:
         )
     pattern, drop = Regex(splitting.pattern), splitting.drop_unmatched
     fast.pre_tokenizer = Split(pattern, "removed" if drop else "isolated", invert=drop)
-    # Without it, decoding puts a blank between any two tokens.
-    fast.decoder = decoders.Fuse()
+    if not splitting.blanks:
+        # Without it, decoding puts a blank between any two tokens.
+        fast.decoder = decoders.Fuse()
     around = [*tokenizer.prefix, *tokenizer.suffix]
     fast.post_processor = TemplateProcessing(
         single=[*tokenizer.prefix, "$A", *tokenizer.suffix],

@@ -66,6 +66,7 @@ class LegacySmilesTokenizer(BioTokenizer):
         letters = [x for x in own if len(x) == 1 and x.isalpha()]
         self._regex = "|".join([*words, *_KNOWN, *letters])
         self._pattern = re.compile(self._regex)
+        self._ids = dict(token_ids)
         super().__init__(
             vocabulary,
             prefix=("[BEG]",) if "bos" in roles else (),
@@ -105,11 +106,8 @@ class LegacySmilesTokenizer(BioTokenizer):
         return {"padding_side": self.padding_side}
 
     def _encode_plain(self, text: str, name: str, start: int) -> np.ndarray:
-        ids = {token: number for number, token in enumerate(self.vocabulary.tokens)}
-        unknown = ids["[PAD]"]
-        return np.array(
-            [ids.get(token, unknown) for token in self._pattern.findall(text)], dtype=np.int64
-        )
+        ids = [self._ids.get(token, self.pad_id) for token in self._pattern.findall(text)]
+        return np.array(ids, dtype=np.int64)
 
     def _splitting(self) -> Splitting:
         return Splitting(self._regex, drop_unmatched=True)

@@ -62,7 +62,7 @@ def reverse_complement_ids(ids: Any, vocabulary: Vocabulary, *, mask: Any = None
     if mask is None:
         return other.flip(-1)
     kept = mask.bool()
-    places = (~kept).to(ids.dtype).argsort(-1, stable=True)
+    places = (~kept).byte().sort(dim=-1, stable=True).indices
     rank = kept.cumsum(-1) - 1
     source = (kept.sum(-1, keepdim=True) - 1 - rank).clamp(min=0)
     return other.gather(-1, places.gather(-1, source)).where(kept, ids)

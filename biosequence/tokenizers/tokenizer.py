@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from ..errors import InputError, ModelError
+from ..errors import InputError, ModelError, UsageError
 from .padding import Side, Tensors, Truncation, check_choice, cut, pad_rows
 from .vocabulary import Vocabulary
 
@@ -164,7 +164,20 @@ class BioTokenizer(ABC):
             As in :meth:`encode`.
         padding_side, length, multiple_of, tensors
             As in :meth:`pad`.
+
+        Raises
+        ------
+        InputError
+            As :meth:`encode`, and if there is no text.
+        UsageError
+            If `texts` is a single text.
         """
+        if isinstance(texts, str):
+            raise UsageError(
+                "batch takes several texts, and was given one.",
+                where="texts of a batch",
+                fix="Put it into a list, or use encode.",
+            )
         rows = [
             self.encode(
                 text,

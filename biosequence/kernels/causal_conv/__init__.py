@@ -1,4 +1,4 @@
-"""Short causal convolution of each channel by itself, as Mamba and xLSTM put before their mixers."""
+"""Short causal convolution of each channel by itself, as Mamba and xLSTM have it."""
 
 # Shapes: B batch, D channels, L length, W width of the window.
 

@@ -127,7 +127,8 @@ class _Chunkwise(torch.autograd.Function):
         m = (frame.M + frame.b).to(dtype)
         least = floor_of(m)
         h, den, size = torch.empty_like(v, dtype=dtype), torch.empty_like(m), torch.empty_like(m)
-        runs = runs_of(L, how.chunk, max(1, PAIRS // (B * H * how.chunk**2)))
+        # A run of two chunks at least: each costs some dozens of calls, however small it is.
+        runs = runs_of(L, how.chunk, max(2, PAIRS // (B * H * how.chunk**2)))
         plans = {T: Plan(frame, at, N, T, K**-0.5, dtype) for at, N, T in runs_of(L, how.chunk, L)}
         kept: list[Tensor] = []
         for run in runs:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 def _numba_missing() -> str | None:
     return None if find_spec("numba") else "numba is not installed"
 
@@ -33,9 +32,7 @@ def _not_single_on_cpu(*args: Any, **options: Any) -> str | None:
 _RUN = Dispatcher(
     "selective_scan",
     [
-        Backend(
-            "cpu", f"{__name__}.cpu:selective_scan_cpu", _numba_missing, _not_single_on_cpu
-        ),
+        Backend("cpu", f"{__name__}.cpu:selective_scan_cpu", _numba_missing, _not_single_on_cpu),
         Backend("recompute", f"{__name__}.recompute:selective_scan_recompute"),
         Backend("naive", f"{__name__}.naive:selective_scan_naive"),
     ],

@@ -10,6 +10,7 @@ the backward pass computes the states and decays of such a chunk again and walks
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ from ..parallel import share_out
 from ..shapes import document_starts
 from .loops import CHUNK, LOG2_E, WIDTH, backward_tasks, forward_tasks
 from .prepare import channels_last, maps_last
+
+logging.getLogger("biosequence.kernels").info(
+    "selective_scan: the first call on a machine compiles its loops, which takes some seconds"
+)
 
 
 def selective_scan_cpu(

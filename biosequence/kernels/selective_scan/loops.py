@@ -74,7 +74,7 @@ def _softplus(x):
 
 @compiled
 def _rows(number):
-    """Rows of a block's width that start where a cache line does: vectors then never straddle two."""
+    """Rows of a block's width that start at a cache line, so that no vector straddles two."""
     room = np.empty((number + 1) * WIDTH, np.float32)
     first = -(room.ctypes.data // 4) % 16
     return room[first : first + number * WIDTH].reshape(number, WIDTH)
@@ -212,9 +212,7 @@ def _chunk_gate(extent, z, ungated, dy, dz):
 
 
 @compiled
-def _chunk_gradients(
-    extent, u, A, B, C, D, dy, states, decays, steps, dh, du, ddt, dA, dB, dC, dD
-):
+def _chunk_gradients(extent, u, A, B, C, D, dy, states, decays, steps, dh, du, ddt, dA, dB, dC, dD):
     start, width, group = extent[0], extent[1], extent[2]
     dstate, drate, rows = _rows(len(A)), _rows(len(A)), _rows(4)
     inflow, g, by_inflow, by_decay = rows[0], rows[1], rows[2], rows[3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from transformers import (
     Mamba2ForCausalLM,
     MambaConfig,
     MambaForCausalLM,
+    xLSTMConfig,
+    xLSTMForCausalLM,
 )
 
 from biosequence.errors import InputError, ModelError
@@ -48,7 +51,10 @@ def mamba2(**options: Any) -> nn.Module:
     )
 
 
-MODELS = [mamba, falcon, mamba2]
+def xlstm(**options: Any) -> nn.Module:
+    config = {"mode": "inference", "chunk_size": 16, "num_heads": 2} | options
+    # The widths are multiples of 64 in the cache and as given in the layer.
+    return xLSTMForCausalLM(xLSTMConfig(**SMALL | {"hidden_size": 128}, **config))
 
 
 def randomised(model: nn.Module) -> nn.Module:
@@ -65,6 +71,17 @@ def loss_and_gradients(model: nn.Module, ids: torch.Tensor, **options: Any) -> d
     out.loss.backward()
     grads = {name: weight.grad.clone() for name, weight in model.named_parameters()}
     return {"logits": out.logits.detach(), **grads}
+
+
+MODELS = [
+    mamba,
+    falcon,
+    mamba2,
+    pytest.param(
+        xlstm,
+        marks=pytest.mark.skipif(not find_spec("biosequence.kernels.mlstm"), reason="no mlstm"),
+    ),
+]
 
 
 @pytest.mark.parametrize("make", MODELS)

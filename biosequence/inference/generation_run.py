@@ -139,6 +139,9 @@ def run_generation(
     _check(request)
     loaded = load_model(request.model, device=request.device).require_causal()
     form = _format(request, loaded.kind)
+    if request.novelty_against is not None:
+        # It is read at the end; that it cannot be read should not wait until then.
+        next(iter(read_smiles(request.novelty_against)))
     if request.output is None:
         rows = []
         for one in _shown(_sequences(loaded, request, request.options), request):
@@ -151,7 +154,6 @@ def run_generation(
         options = replace(request.options, first=kept.count)
         for one in _shown(_sequences(loaded, request, options), request):
             kept.append(one.to_dict())
-        # The report may refuse its reference file: before the output has its name.
         summary = _summary(loaded, request, kept.rows())
         kept.finish(lambda rows: (_text(form, row) for row in rows))
     return summary
@@ -208,19 +210,19 @@ def _sequences(
 ) -> Iterator[Generated]:
     prompts = _prompts(request, loaded.kind)
     if loaded.kind == "dna":
-        from .generate_dna import generate_dna
+        from .dna import generate_dna
 
         return generate_dna(loaded, prompts, options=options)
     context = _context(request, loaded.kind)
     if loaded.kind == "protein":
-        from .generate_protein import generate_proteins, infill_proteins, parse_spans
+        from .proteins import generate_proteins, infill_proteins, parse_spans
 
         if request.infill:
             spans = parse_spans(request.infill)
             return infill_proteins(loaded, prompts or (), spans, context=context, options=options)
         return generate_proteins(loaded, prompts, context=context, options=options)
     loaded.require_kind("dna", "protein", "molecule")
-    from .generate_molecules import generate_molecules
+    from .molecules import generate_molecules
 
     return generate_molecules(
         loaded, prompts, examples=context, constrain=request.constrain, options=options
