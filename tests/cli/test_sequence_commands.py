@@ -174,3 +174,15 @@ def test_an_output_that_cannot_be_written(refused, sequence_models, files: Path)
     assert "cannot be written" in refused(
         3, "score", sequence_models("dna"), files / "in.fa", "-o", output
     )
+
+
+def test_a_run_that_goes_on_needs_the_same_input(
+    refused, done, sequence_models, files: Path
+) -> None:
+    words = ("score", sequence_models("dna"), files / "in.fa", "-o", files / "o.tsv")
+    key = {"bioseq_partial": 1, "key": "of another run"}
+    (files / "o.tsv.partial").write_text(json.dumps(key) + "\n" + '{"name": "a"}\n')
+    assert "--resume" in refused(3, *words, "--resume")
+    assert not (files / "o.tsv").exists()
+    done(*words, "--quiet")
+    assert not (files / "o.tsv.partial").exists()

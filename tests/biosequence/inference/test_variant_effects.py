@@ -162,3 +162,19 @@ def test_a_vcf_of_another_genome_is_refused_with_its_line(
 def test_a_model_of_proteins_is_refused(tiny, genome) -> None:
     with pytest.raises(ModelError, match="proteins"):
         list(score_variants(tiny("protein"), [], genome))
+
+
+def test_packed_genomes_and_variants_give_the_same(tiny, genome, tmp_path: Path) -> None:
+    import gzip
+
+    from Bio import bgzf
+
+    line = f"chr1\t10\t.\t{bases(genome)[9]}\tACG\n"
+    (tmp_path / "v.vcf").write_text(HEAD + line)
+    (tmp_path / "v.vcf.gz").write_bytes(gzip.compress((HEAD + line).encode()))
+    with bgzf.BgzfWriter(str(tmp_path / "ref.fa.gz")) as packed:
+        packed.write((tmp_path / "ref.fa").read_bytes())
+    for end in ("", ".gz"):
+        files = (tmp_path / f"v.vcf{end}", tmp_path / f"ref.fa{end}", tmp_path / f"o{end}.tsv")
+        score_vcf(tiny("dna"), *files)
+    assert (tmp_path / "o.tsv").read_text() == (tmp_path / "o.gz.tsv").read_text()
