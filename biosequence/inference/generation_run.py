@@ -135,6 +135,18 @@ def run_generation(
         Prompts, context or spans that cannot be used; the record and position are named.
     ModelError
         The model is missing, damaged, or not causal.
+
+    Examples
+    --------
+    >>> from biosequence.models import BioMambaConfig, BioMambaForCausalLM
+    >>> from biosequence.tokenizers import DNATokenizer
+    >>> config = BioMambaConfig(vocab_size=12, hidden_size=16, num_hidden_layers=1)
+    >>> BioMambaForCausalLM(config).save_pretrained("tiny")
+    >>> DNATokenizer().save("tiny")
+    >>> request = GenerateRequest(model="tiny", output=Path("new.fa"), prompt=("TATA",))
+    >>> summary = run_generation(request)
+    >>> summary.num_sequences, Path("new.fa").read_text()[:9]
+    (1, '>prompt1_')
     """
     _check(request)
     loaded = load_model(request.model, device=request.device).require_causal()

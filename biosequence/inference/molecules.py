@@ -52,6 +52,17 @@ def generate_molecules(
         A prompt or example is empty or no SMILES.
     UsageError
         The model's tokenizer does not fit the options.
+
+    Examples
+    --------
+    >>> from biosequence.models import BioMambaConfig, BioMambaForCausalLM
+    >>> from biosequence.tokenizers import SmilesTokenizer
+    >>> tokenizer = SmilesTokenizer()
+    >>> config = BioMambaConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1)
+    >>> loaded = LoadedModel(BioMambaForCausalLM(config).eval(), tokenizer, "tiny")
+    >>> options = GenerateOptions(num=3, max_new_tokens=10)
+    >>> len(list(generate_molecules(loaded, constrain=True, options=options)))
+    3
     """
     loaded.require_causal().require_kind("molecule")
     writer = _Molecules(loaded, examples, constrain)

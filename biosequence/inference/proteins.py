@@ -54,6 +54,17 @@ def generate_proteins(
         The model is not causal, or not of proteins.
     InputError
         A letter that is no residue, an empty prompt, or a context that is DNA.
+
+    Examples
+    --------
+    >>> from biosequence.models import BioMambaConfig, BioMambaForCausalLM
+    >>> from biosequence.tokenizers import ProteinTokenizer
+    >>> config = BioMambaConfig(vocab_size=38, hidden_size=16, num_hidden_layers=1)
+    >>> loaded = LoadedModel(BioMambaForCausalLM(config).eval(), ProteinTokenizer(), "tiny")
+    >>> relatives = [Record("r1", "MKTAYI"), Record("r2", "MK-SYL")]
+    >>> options = GenerateOptions(num=2, max_new_tokens=9)
+    >>> [one.name for one in generate_proteins(loaded, context=relatives, options=options)]
+    ['generated_1', 'generated_2']
     """
     reader = _Reader(loaded, context)
     named = iter([Record("generated", "")]) if prompts is None else _not_empty(prompts)
@@ -101,6 +112,16 @@ def infill_proteins(
         The model is not causal, or not of proteins.
     InputError
         A span is outside a protein, or as in :func:`generate_proteins`.
+
+    Examples
+    --------
+    >>> from biosequence.models import BioMambaConfig, BioMambaForCausalLM
+    >>> from biosequence.tokenizers import ProteinTokenizer
+    >>> config = BioMambaConfig(vocab_size=38, hidden_size=16, num_hidden_layers=1)
+    >>> loaded = LoadedModel(BioMambaForCausalLM(config).eval(), ProteinTokenizer(), "tiny")
+    >>> one = next(infill_proteins(loaded, [Record("p", "MKTAYIAK")], [(2, 4)]))
+    >>> one.sequence == "MK" + one.fills[0] + "YIAK"
+    True
     """
     reader = _Reader(loaded, context)
     options = options or GenerateOptions()

@@ -36,7 +36,9 @@ def _gated_step(
     m_new = torch.maximum(log_f + m, log_i) if exponential else m
     keep = torch.exp(log_f + m - m_new)
     write = torch.exp(log_i - m_new)
-    C = keep[..., None, None] * C + write[..., None, None] * (k[..., :, None] * v[..., None, :])
+    # One pass over the state to decay it and one to write: in decoding, memory is what costs.
+    written = (write[..., None] * k)[..., :, None]
+    C = torch.addcmul(keep[..., None, None] * C, written, v[..., None, :])
     n = keep[..., None] * n + write[..., None] * k
     h = (q[..., None, :] @ C).squeeze(-2)
     if normalize:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,16 @@ from biosequence.inference import (
     report_molecules,
 )
 from biosequence.io import Record
-from biosequence.tokenizers import infill_positions, infill_prompt
+from biosequence.models import BioMambaConfig, BioMambaForCausalLM
+from biosequence.tokenizers import (
+    DNATokenizer,
+    KmerTokenizer,
+    ProteinTokenizer,
+    SelfiesTokenizer,
+    SmilesTokenizer,
+    infill_positions,
+    infill_prompt,
+)
 
 Tiny = Callable[[str], LoadedModel]
 HOT = Sampling(temperature=3)
@@ -182,3 +193,25 @@ def test_the_report_counts_structures_not_texts() -> None:
         "novelty": 0.5,
     }
     assert report_molecules([]).validity == 0
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "run"),
+    [
+        (DNATokenizer(), generate_dna),
+        (KmerTokenizer(3), generate_dna),
+        (ProteinTokenizer(), generate_proteins),
+        (SmilesTokenizer(), partial(generate_molecules, constrain=True)),
+        (SelfiesTokenizer(["[C]", "[O]", "[=O]"]), generate_molecules),
+    ],
+)
+def test_rows_behind_the_vocabulary_are_never_written(tokenizer: Any, run: Any) -> None:
+    if tokenizer.name == "selfies":
+        pytest.importorskip("selfies")
+    torch.manual_seed(0)
+    config = BioMambaConfig(
+        vocab_size=len(tokenizer), pad_vocab_size_multiple=64, hidden_size=16, num_hidden_layers=1
+    )
+    loaded = LoadedModel(BioMambaForCausalLM(config).eval(), tokenizer, Path("tiny"))
+    found = list(run(loaded, options=options(num=10)))
+    assert sum(one.num_new_tokens for one in found) > 20
