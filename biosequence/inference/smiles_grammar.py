@@ -9,7 +9,7 @@ from ..tokenizers.smiles import AROMATIC, ELEMENTS
 ORGANIC = frozenset(("B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I", *"bcnops*"))
 SYMBOLS = frozenset((*ELEMENTS, *AROMATIC, "*"))
 BONDS = frozenset("-=#$:/\\~")
-_RING_BONDS = frozenset("-=#$:/\\")
+_RING_BONDS = frozenset(("->", "<-", *"-=#$:/\\"))
 _DIGITS = frozenset("0123456789")
 
 # Outside brackets. START: an atom must come (at the front, behind a dot or an opened branch);

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from biosequence.inference import (
     generate_molecules,
 )
 from biosequence.inference.smiles_grammar import SmilesState, advance, distance
-from biosequence.io import Record
+from biosequence.io import Record, read_smiles
 from biosequence.tokenizers import (
     DNATokenizer,
     LegacySmilesTokenizer,
@@ -62,6 +64,7 @@ def follow(text: str) -> SmilesState | None:
         "C=1CC=1",
         "[CH3:12]C",
         "[NH3]->[Cu+2]",
+        "[Zn+2]12<-[NH2]CC[NH2]->1.C2",
         "C12C3C4C1C5C2C3C45",
     ],
 )
@@ -163,3 +166,11 @@ def test_other_languages_are_refused() -> None:
     for tokenizer in (DNATokenizer(), SelfiesTokenizer(["[C]"])):
         with pytest.raises(UsageError, match="does not write SMILES"):
             SmilesConstraint(tokenizer, [0])
+
+
+def test_the_grammar_refuses_no_molecule_of_the_shared_set(shared: Path) -> None:
+    records = islice(read_smiles(shared / "data/seq/smiles_canonical.csv.gz"), 3000)
+    for record in records:
+        state = follow(record.sequence)
+        assert state is not None, record.sequence
+        assert state.is_closed, record.sequence
