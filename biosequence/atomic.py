@@ -59,6 +59,34 @@ def atomic_path(output: str | Path, *, needed: int = 0) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def atomic_folder(output: str | Path) -> Iterator[Path]:
+    """A new folder beside `output`, which takes its place when the block succeeds.
+
+    Raises
+    ------
+    InputError
+        If `output` exists and is not empty, the disk is full, or it may not be written.
+
+    Examples
+    --------
+    >>> with atomic_folder("model") as partial:
+    ...     _ = (partial / "config.json").write_text("{}")
+    >>> [path.name for path in Path("model").iterdir()]
+    ['config.json']
+    """
+    target = Path(output)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(
+            "The output folder exists and is not empty.",
+            where=str(output),
+            fix="Name a new folder.",
+        )
+    with atomic_path(target) as partial:
+        partial.mkdir()
+        yield partial
+
+
 def not_writable(output: Path, error: OSError) -> InputError:
     """The error for an output that the system does not let us write."""
     return InputError(

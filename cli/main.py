@@ -17,8 +17,11 @@ from .help import HelpMixin
 COMMANDS: dict[str, str] = {
     "annotate": "Name the cell types in a file, offline.",
     "cite": "Say how to cite bioseq and what it builds on.",
+    "convert": "Make a published checkpoint a folder that bioseq and transformers open.",
     "doctor": "Check this installation and say how to mend it.",
+    "embed": "Turn sequences into vectors.",
     "generate": "Write DNA, proteins or molecules with a sequence model.",
+    "score": "Say how likely sequences, variants or mutations are to a model.",
 }
 
 

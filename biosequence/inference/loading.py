@@ -241,7 +241,7 @@ def _weights(folder: Path, model_class: Any, config: Any, dtype: str) -> Any:
             fix="Fetch the whole model again, or convert its checkpoint with `bioseq convert`.",
         )
     try:
-        with _silent():
+        with silent_transformers():
             model, report = model_class.from_pretrained(
                 str(folder),
                 config=config,
@@ -273,7 +273,7 @@ def _weights(folder: Path, model_class: Any, config: Any, dtype: str) -> Any:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent_transformers() -> Iterator[None]:
     """No bars and no reports by transformers inside: what is wrong becomes an error of ours."""
     from transformers.utils import logging
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..atomic import atomic_path
+from ..atomic import atomic_folder
 from ..errors import InputError, ModelError
 from .key_map import KeyReport
 
@@ -143,13 +143,7 @@ def save_whole(model: nn.Module, folder: str | Path) -> Path:
         The folder exists and is not empty.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            "The output folder exists and is not empty.",
-            where=str(folder),
-            fix="Name a new folder.",
-        )
-    with atomic_path(folder) as work:
+    with atomic_folder(folder) as work:
         model.save_pretrained(work)
     return folder
 

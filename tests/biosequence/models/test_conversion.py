@@ -227,7 +227,6 @@ def test_saving_never_leaves_half_a_model(golden, tmp_path, monkeypatch):
         conversion.save(tmp_path / "full")
 
     def fail(self, folder, **kwargs):
-        folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"half")
         raise OSError("disk full")
 
