@@ -17,7 +17,7 @@ from .help import HelpMixin
 COMMANDS: dict[str, str] = {
     "annotate": "Name the cell types in a file, offline.",
     "cite": "Say how to cite bioseq and what it builds on.",
-    "convert": "Make a published checkpoint a folder that bioseq and transformers open.",
+    "convert": "Open published checkpoints with bioseq and transformers.",
     "doctor": "Check this installation and say how to mend it.",
     "embed": "Turn sequences into vectors.",
     "generate": "Write DNA, proteins or molecules with a sequence model.",

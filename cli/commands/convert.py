@@ -69,7 +69,7 @@ SECTIONS = {
 @output_switches
 @click.pass_obj
 def command(session: Session, input: Path, output: Path, **given: Any) -> None:
-    """Make a published checkpoint a folder that bioseq and transformers open.
+    """Open published checkpoints with bioseq and transformers.
 
     INPUT is a checkpoint file (.ckpt, .pt, .bin, .safetensors), a folder with one, or, with
     --to hf, a folder of bioseq. What became of every key is printed. Nothing that a checkpoint
