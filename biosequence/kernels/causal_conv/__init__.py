@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ..compiled_loops import not_single_on_cpu, numba_missing
 from ..dispatch import Backend, Dispatcher
 from ..shapes import Shapes
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 _RUN = Dispatcher(
     "causal_conv1d",
     [
-        Backend("cpu", f"{__name__}.cpu:causal_conv1d_cpu"),
+        Backend("cpu", f"{__name__}.cpu:causal_conv1d_cpu", numba_missing, not_single_on_cpu),
+        Backend("shifts", f"{__name__}.shifts:causal_conv1d_shifts"),
         Backend("naive", f"{__name__}.naive:causal_conv1d_naive"),
     ],
 )

@@ -1,22 +1,19 @@
-"""Short causal convolution with channels last: one fused multiply-add over everything a weight.
+"""Short causal convolution in compiled loops: window, bias and SiLU in one pass over memory."""
 
-A library's convolution of one channel at a time costs several times as much here, most of all in
-its backward pass.
-"""
-
-# Shapes: B batch, D channels, L length, W width of the window, E = W - 1 + L with what came before.
+# Shapes: B batch, D channels, L length, W width of the window, P = W - 1, K blocks of channels.
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..shapes import state_dtype
-from .naive import documents_with_past, last_inputs, with_past
+from ..parallel import share_out
+from .loops import WIDTH, backward_tasks, forward_tasks
+from .naive import documents_with_past
 
 
 def causal_conv1d_cpu(
@@ -28,57 +25,96 @@ def causal_conv1d_cpu(
     return_final_states: bool = False,
     activation: str | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The sum over shifts, in place; arguments as in :func:`biosequence.kernels.causal_conv1d`."""
-    kind = state_dtype(x, weight, initial_states)
+    """The convolution in float32; arguments as in :func:`biosequence.kernels.causal_conv1d`."""
     past = weight.shape[1] - 1
-    x_BED = _with_past(x, past, initial_states)
-    others, documents_BE = None, None
-    if seq_idx is not None:
-        documents_BE = documents_with_past(seq_idx, past)
-        windows_BLW = documents_BE.unfold(1, past + 1, 1)
-        others = (windows_BLW != documents_BE[:, past:, None]).permute(2, 0, 1)
-    y_BLD = _Window.apply(x_BED.to(kind), weight.to(kind).t().contiguous(), others)
-    if bias is not None:
-        y_BLD = y_BLD + bias.to(kind)
-    y_BDL = (y_BLD if activation is None else F.silu(y_BLD)).transpose(1, 2).to(x.dtype)
-    if not return_final_states:
-        return y_BDL
-    return y_BDL, last_inputs(x_BED.transpose(1, 2), documents_BE, past)
+    documents_BE = None if seq_idx is None else documents_with_past(seq_idx, past)
+    y_BLD = _Window.apply(
+        x.transpose(1, 2).float().contiguous(),
+        weight.t().float().contiguous(),
+        None if bias is None else bias.float().contiguous(),
+        None if initial_states is None else initial_states.transpose(1, 2).float().contiguous(),
+        documents_BE,
+        activation is not None,
+    )
+    y_BDL = y_BLD.transpose(1, 2).to(x.dtype)
+    return (y_BDL, _last(x, initial_states, documents_BE, past)) if return_final_states else y_BDL
 
 
-def _with_past(x: Tensor, past: int, initial_states: Tensor | None) -> Tensor:
-    """Input (B, E, D), channels last in memory."""
-    if initial_states is None:
-        return F.pad(x.transpose(1, 2), (0, 0, past, 0))
-    return with_past(x, past, initial_states).transpose(1, 2).contiguous()
+def _last(x: Tensor, before: Tensor | None, documents: Tensor | None, past: int) -> Tensor:
+    """The window's inputs after the last position (B, D, P), of its own document only."""
+    length = x.shape[2]
+    last_BDP = x[:, :, max(0, length - past) :]
+    if length < past:
+        before = x.new_zeros(*x.shape[:2], past) if before is None else before.to(x.dtype)
+        last_BDP = torch.cat([before[:, :, length:], last_BDP], dim=-1)
+    if documents is None:
+        return last_BDP
+    other_BP = documents[:, documents.shape[1] - past :] != documents[:, -1:]
+    return last_BDP.masked_fill(other_BP[:, None], 0.0)
 
 
 class _Window(torch.autograd.Function):
-    """Weighted sum over the window; others (W, B, L) marks what is of another document."""
+    """Window, bias and activation on channels-last tensors."""
 
     @staticmethod
-    def forward(ctx: Any, x_BED: Tensor, weight_WD: Tensor, others: Tensor | None) -> Tensor:
-        past = len(weight_WD) - 1
-        length = x_BED.shape[1] - past
-        y_BLD = x_BED[:, past:] * weight_WD[past]
-        for shift in range(past):
-            y_BLD.addcmul_(_own(x_BED[:, shift : shift + length], others, shift), weight_WD[shift])
-        ctx.save_for_backward(x_BED, weight_WD, others)
+    def forward(
+        ctx: Any,
+        x_BLD: Tensor,
+        weight_WD: Tensor,
+        bias_D: Tensor | None,
+        before_BPD: Tensor | None,
+        documents_BE: Tensor | None,
+        silu: bool,
+    ) -> Tensor:
+        ctx.save_for_backward(x_BLD, weight_WD, bias_D, before_BPD, documents_BE)
+        ctx.silu = silu
+        y_BLD = torch.empty_like(x_BLD)
+        given = _arrays(x_BLD, weight_WD, bias_D, before_BPD, documents_BE)
+        extents = _extents(x_BLD.shape[2])
+        share_out(forward_tasks, len(x_BLD) * len(extents), extents, silu, *given, y_BLD.numpy())
         return y_BLD
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy_BLD: Tensor) -> tuple[Tensor | None, ...]:
-        x_BED, weight_WD, others = ctx.saved_tensors
-        past, length = len(weight_WD) - 1, dy_BLD.shape[1]
-        dx_BED, dweight_WD = torch.zeros_like(x_BED), torch.empty_like(weight_WD)
-        for shift in range(past + 1):
-            dy = dy_BLD if shift == past else _own(dy_BLD, others, shift)
-            seen = slice(shift, shift + length)
-            dx_BED[:, seen].addcmul_(dy, weight_WD[shift])
-            dweight_WD[shift] = (dy * x_BED[:, seen]).sum((0, 1))
-        return dx_BED, dweight_WD, None
+        x_BLD, weight_WD, bias_D, before_BPD, documents_BE = ctx.saved_tensors
+        given = _arrays(x_BLD, weight_WD, bias_D, before_BPD, documents_BE)
+        extents = _extents(x_BLD.shape[2])
+        batch, blocks = len(x_BLD), len(extents)
+        dx_BLD = torch.zeros_like(x_BLD)
+        dbefore = torch.zeros_like(x_BLD[:, :0] if before_BPD is None else before_BPD)
+        dweight = torch.zeros(batch, blocks, len(weight_WD), WIDTH)
+        dbias = torch.zeros(batch, blocks, WIDTH)
+        results = (one.numpy() for one in (dx_BLD, dbefore, dweight, dbias))
+        dy = dy_BLD.contiguous().numpy()
+        share_out(backward_tasks, batch * blocks, extents, ctx.silu, *given, dy, *results)
+        channels = x_BLD.shape[2]
+        dweight_WD = dweight.sum(0).transpose(0, 1).flatten(1)[:, :channels]
+        dbias_D = None if bias_D is None else dbias.sum(0).flatten()[:channels]
+        return dx_BLD, dweight_WD, dbias_D, None if before_BPD is None else dbefore, None, None
 
 
-def _own(x_BLD: Tensor, others: Tensor | None, shift: int) -> Tensor:
-    return x_BLD if others is None else x_BLD.masked_fill(others[shift, ..., None], 0.0)
+def _extents(channels: int) -> np.ndarray:
+    """First channel and number of channels of each block (K, 2).
+
+    Without a sign: numba lets a negative index count from the end, and a loop that has to ask for
+    that does not become vectors.
+    """
+    starts = np.arange(0, channels, WIDTH)
+    return np.stack([starts, np.minimum(WIDTH, channels - starts)], axis=1).astype(np.uintp)
+
+
+def _arrays(
+    x_BLD: Tensor,
+    weight_WD: Tensor,
+    bias_D: Tensor | None,
+    before_BPD: Tensor | None,
+    documents_BE: Tensor | None,
+) -> tuple[np.ndarray, ...]:
+    """What the loops read; what is not there has no length."""
+    before = x_BLD[:, :0] if before_BPD is None else before_BPD
+    bias = weight_WD[0, :0] if bias_D is None else bias_D
+    documents = torch.zeros(len(x_BLD), 0, dtype=torch.int64)
+    documents = documents if documents_BE is None else documents_BE
+    parts = (x_BLD, before, weight_WD, bias, documents)
+    return tuple(np.ascontiguousarray(part.detach().numpy()) for part in parts)

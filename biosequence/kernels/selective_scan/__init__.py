@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..compiled_loops import not_single_on_cpu, numba_missing
 from ..dispatch import Backend, Dispatcher
 from ..shapes import Shapes
 
@@ -14,25 +14,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def _numba_missing() -> str | None:
-    return None if find_spec("numba") else "numba is not installed"
-
-
-def _not_single_on_cpu(*args: Any, **options: Any) -> str | None:
-    from ..shapes import state_dtype
-
-    tensors = [value for value in (*args, *options.values()) if hasattr(value, "dtype")]
-    if any(tensor.device.type != "cpu" for tensor in tensors):
-        return "a tensor is not on the CPU"
-    if str(state_dtype(*tensors)) == "torch.float64":
-        return "it computes in float32 and the input is float64"
-    return None
-
-
 _RUN = Dispatcher(
     "selective_scan",
     [
-        Backend("cpu", f"{__name__}.cpu:selective_scan_cpu", _numba_missing, _not_single_on_cpu),
+        Backend("cpu", f"{__name__}.cpu:selective_scan_cpu", numba_missing, not_single_on_cpu),
         Backend("recompute", f"{__name__}.recompute:selective_scan_recompute"),
         Backend("naive", f"{__name__}.naive:selective_scan_naive"),
     ],

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ..compiled_loops import not_single_on_cpu, numba_missing
 from ..dispatch import Backend, Dispatcher
 from ..shapes import Shapes
 from .state import SLSTMState
@@ -16,25 +16,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def _numba_missing() -> str | None:
-    return None if find_spec("numba") else "numba is not installed"
-
-
-def _not_single_on_cpu(*args: Any, **options: Any) -> str | None:
-    from ..shapes import state_dtype
-
-    tensors = [value for value in args if value is not None]
-    if any(tensor.device.type != "cpu" for tensor in tensors):
-        return "a tensor is not on the CPU"
-    if str(state_dtype(*tensors)) == "torch.float64":
-        return "it computes in float32 and the input is float64"
-    return None
-
-
 _RUN = Dispatcher(
     "slstm",
     [
-        Backend("cpu", f"{__name__}.cpu:slstm_cpu", _numba_missing, _not_single_on_cpu),
+        Backend("cpu", f"{__name__}.cpu:slstm_cpu", numba_missing, not_single_on_cpu),
         Backend("naive", f"{__name__}.naive:slstm_recurrent"),
     ],
 )
