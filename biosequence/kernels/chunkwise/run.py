@@ -31,6 +31,8 @@ class Gates(NamedTuple):
         What is left of the state over each chunk (B, H, N).
     document
         Number of the document (B, M) as int32, or None for one document.
+    factor
+        Factor of the values (B, H, M), which `column` and `leave` do not hold; None for ones.
     """
 
     row: Tensor
@@ -39,6 +41,21 @@ class Gates(NamedTuple):
     leave: Tensor
     keep: Tensor
     document: Tensor | None
+    factor: Tensor | None = None
+
+    @property
+    def leave_whole(self) -> Tensor:
+        """What is left of a value in the state, its factor included."""
+        return self.leave if self.factor is None else self.leave * self.factor
+
+    def optional(self) -> tuple[Tensor, Tensor, dict[str, bool]]:
+        """Factor and document, with any pointer for what is not there, and which one is."""
+        flags = {
+            "HAS_FACTOR": self.factor is not None,
+            "HAS_DOCUMENT": self.document is not None,
+        }
+        factor = self.row if self.factor is None else self.factor
+        return factor, (self.row if self.document is None else self.document), flags
 
 
 class Divisor(NamedTuple):
@@ -57,7 +74,8 @@ class Kept(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """Gradients; `write` (B, H, L) that of the log of each column, `leaving` (B, H, N) of keep."""
+    """Gradients: `write` (B, H, M) that of a factor of the values times that factor but for
+    `Gates.factor`, `leaving` (B, H, N) that of the log of what each chunk leaves."""
 
     q: Tensor
     k: Tensor
@@ -165,7 +183,7 @@ def forward(
     out = torch.empty_like(v)
     C0, n0 = (C_last, n) if start is None else start
     n0 = n if n0 is None else n0
-    document = gates.keep if gates.document is None else gates.document
+    factor, document, optional = gates.optional()
     floor, eps = (den, 0.0) if divisor is None else divisor
     flags = {"DIVISOR": divisor is not None}
     tiled = {name: p.sizes[name] for name in "KTX"}
@@ -174,14 +192,14 @@ def forward(
             *_strided(q), *_strided(k), scores, p.G, p.L, N, **tiled, **p.dots, **p.launch
         )
         kernels.states_kernel[(p.blocks_K, p.blocks_V, B * H)](
-            *_strided(k), *_strided(v), gates.leave, gates.keep, C0.contiguous(), n0.contiguous(),
+            *_strided(k), *_strided(v), gates.leave_whole, gates.keep, C0.contiguous(), n0.contiguous(),
             states, n, C_last, *p.heads, **p.sizes, **p.dots, **flags,
             HAS_START=start is not None, **p.launch,
         )  # fmt: skip
         kernels.output_kernel[(p.blocks_V, N, B * H)](
-            *_strided(q), *_strided(v), gates.row, gates.column, gates.enter, document, scores,
-            states, n, *_strided(out), den, floor, eps, *p.heads, **p.sizes, **p.dots, **flags,
-            HAS_DOCUMENT=gates.document is not None, DIVIDE=divide, **p.launch,
+            *_strided(q), *_strided(v), gates.row, gates.column, gates.enter, factor, document,
+            scores, states, n, *_strided(out), den, floor, eps, *p.heads, **p.sizes, **p.dots,
+            **flags, **optional, DIVIDE=divide, **p.launch,
         )  # fmt: skip
     return out, den, C_last, n[:, :, -1], Kept(scores, states, n)
 
@@ -236,11 +254,10 @@ def backward(
     dn, leaving = torch.empty_like(kept.n), p.empty(B, H, N, p.blocks_K * p.blocks_V)
     dC0, dn0 = p.empty(B, H, K, V), p.empty(B, H, K)
     write = p.empty(p.blocks_V, B, H, N * T)
-    document = gates.keep if gates.document is None else gates.document
+    factor, document, optional = gates.optional()
     flags = {"DIVISOR": d_den is not None}
     d_den = inverse if d_den is None else d_den
     dC_last, dn_last = (dn0 if x is None else x.contiguous() for x in d_last)
-    documents = {"HAS_DOCUMENT": gates.document is not None}
     with on_device_of(q):
         kernels.states_back_kernel[(p.blocks_K, p.blocks_V, B * H)](
             *_strided(q), *_strided(d_out), gates.enter, gates.keep, inverse, d_den, kept.states,
@@ -249,14 +266,14 @@ def backward(
         )  # fmt: skip
         kernels.values_back_kernel[(p.blocks_V, N, B * H)](
             *_strided(k), *_strided(v), *_strided(d_out), *_strided(dv), gates.row, gates.column,
-            gates.leave, inverse, d_den, document, kept.scores, d_states, dn, write, *p.heads,
-            **p.sizes, **p.dots, **flags, **documents, **p.launch,
+            gates.leave, factor, inverse, d_den, document, kept.scores, d_states, dn, write,
+            *p.heads, **p.sizes, **p.dots, **flags, **optional, **p.launch,
         )  # fmt: skip
         kernels.keys_back_kernel[(p.blocks_K, N, B * p.G)](
             *_strided(q), *_strided(k), *_strided(v), *_strided(d_out), *_strided(dq),
-            *_strided(dk), gates.row, gates.column, gates.enter, gates.leave, inverse, d_den,
-            document, kept.states, kept.n, d_states, dn, *p.heads,
-            **p.sizes, **p.dots, **flags, **documents, **p.launch,
+            *_strided(dk), gates.row, gates.column, gates.enter, gates.leave_whole, factor,
+            inverse, d_den, document, kept.states, kept.n, d_states, dn, *p.heads,
+            **p.sizes, **p.dots, **flags, **optional, **p.launch,
         )  # fmt: skip
     return Slopes(dq, dk, dv, write.sum(0), leaving.sum(-1), dC0, dn0)
 

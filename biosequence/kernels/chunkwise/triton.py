@@ -2,7 +2,8 @@
 
 Inside a chunk position s weighs ``2 ** (row[t] + column[s])`` at position t. Between chunks
 ``C' = keep C + sum_s leave[s] k[s] v[s]^T`` and ``out[t] += enter[t] q[t] C``. The normaliser
-takes a value of 1 for each key: its state is n, its output the divisor. Only plain pointers and
+takes a value of 1 for each key: its state is n, its output the divisor. A factor of the values
+(the step sizes of SSD) is applied to them as they are read. Only plain pointers and
 masks, as block pointers are gone from Triton 3.9.
 """
 
@@ -124,11 +125,11 @@ def states_kernel(
 
 @triton.jit
 def output_kernel(
-    q, q_b, q_h, q_l, v, v_b, v_h, v_l, row, column, enter, document, scores, states, n,
+    q, q_b, q_h, q_l, v, v_b, v_h, v_l, row, column, enter, factor, document, scores, states, n,
     out, o_b, o_h, o_l, den, floor, eps, H, R, L, N,
     K: tl.constexpr, V: tl.constexpr, T: tl.constexpr, X: tl.constexpr, Y: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr, HAS_DOCUMENT: tl.constexpr,
-    DIVISOR: tl.constexpr, DIVIDE: tl.constexpr,
+    HAS_FACTOR: tl.constexpr, DIVISOR: tl.constexpr, DIVIDE: tl.constexpr,
 ):  # fmt: skip
     """What each position reads from its chunk and from the state before it."""
     y0, c, bh = tl.program_id(0) * Y, tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)
@@ -142,6 +143,8 @@ def output_kernel(
     P_TT = _weights(row_T, column_T, doc_T, at, HAS_DOCUMENT)
     group = (b * (H // R) + h // R) * N + c
     P_TT *= tl.load(scores + group * T * T + at[:, None] * T + at[None, :])
+    if HAS_FACTOR:
+        P_TT *= tl.load(factor + gate + at)[None, :]
     v_TY = _tile(v, at, cols, v_l, left, V - y0).to(DOT)
     acc = tl.dot(P_TT.to(DOT), v_TY, input_precision=PRECISION)
     den_T = tl.sum(P_TT, 1)
@@ -232,11 +235,12 @@ def states_back_kernel(
 @triton.jit
 def values_back_kernel(
     k, k_b, k_h, k_l, v, v_b, v_h, v_l, d, d_b, d_h, d_l, dv, dv_b, dv_h, dv_l,
-    row, column, leave, inverse, d_den, document, scores, d_states, dn, write, H, R, L, N,
+    row, column, leave, factor, inverse, d_den, document, scores, d_states, dn, write, H, R, L, N,
     K: tl.constexpr, V: tl.constexpr, T: tl.constexpr, X: tl.constexpr, Y: tl.constexpr,
-    DOT: tl.constexpr, PRECISION: tl.constexpr, HAS_DOCUMENT: tl.constexpr, DIVISOR: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr, HAS_DOCUMENT: tl.constexpr,
+    HAS_FACTOR: tl.constexpr, DIVISOR: tl.constexpr,
 ):  # fmt: skip
-    """Gradient of the values, and what it says about how much each position writes."""
+    """Gradient of the values; and its product with them, as if each had the factor 1."""
     y0, c, bh = tl.program_id(0) * Y, tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)
     b, h = bh // H, bh % H
     at, rows, cols = tl.arange(0, T), tl.arange(0, X), tl.arange(0, Y)
@@ -264,8 +268,10 @@ def values_back_kernel(
         if DIVISOR:
             g_X = tl.load(dn + slot * K + x0 + rows, mask=rows < K - x0, other=0.0)
             one_T += tl.sum(k_TX * g_X[None, :], 1)
-    _put(dv + b * dv_b + h * dv_h + c * T * dv_l + y0, at, cols, dv_l, left, V - y0, acc)
     write_T = tl.sum(acc * _tile(v, at, cols, v_l, left, V - y0).to(tl.float32), 1)
+    if HAS_FACTOR:
+        acc *= tl.load(factor + gate + at)[:, None]
+    _put(dv + b * dv_b + h * dv_h + c * T * dv_l + y0, at, cols, dv_l, left, V - y0, acc)
     # The column of ones belongs to one block of values only.
     write_T += tl.where(y0 == 0, one_T, 0.0)
     block = tl.program_id(0) * tl.num_programs(2) + bh
@@ -276,9 +282,11 @@ def values_back_kernel(
 def keys_back_kernel(
     q, q_b, q_h, q_l, k, k_b, k_h, k_l, v, v_b, v_h, v_l, d, d_b, d_h, d_l,
     dq, dq_b, dq_h, dq_l, dk, dk_b, dk_h, dk_l,
-    row, column, enter, leave, inverse, d_den, document, states, n, d_states, dn, H, R, L, N,
+    row, column, enter, leave, factor, inverse, d_den, document, states, n, d_states, dn,
+    H, R, L, N,
     K: tl.constexpr, V: tl.constexpr, T: tl.constexpr, X: tl.constexpr, Y: tl.constexpr,
-    DOT: tl.constexpr, PRECISION: tl.constexpr, HAS_DOCUMENT: tl.constexpr, DIVISOR: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr, HAS_DOCUMENT: tl.constexpr,
+    HAS_FACTOR: tl.constexpr, DIVISOR: tl.constexpr,
 ):  # fmt: skip
     """Gradients of queries and keys, summed over the heads of a group inside one program."""
     x0, c, bg = tl.program_id(0) * X, tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)
@@ -313,6 +321,8 @@ def keys_back_kernel(
             P_TT += d_den_T[:, None]
             dq_TX += (d_den_T * enter_T)[:, None] * n_X[None, :]
             dk_TX += leave_T[:, None] * g_X[None, :]
+        if HAS_FACTOR:
+            P_TT *= tl.load(factor + gate)[None, :]
         row_T, column_T = tl.load(row + gate), tl.load(column + gate)
         S_TT += P_TT * _weights(row_T, column_T, doc_T, at, HAS_DOCUMENT)
     k_TX = _tile(k + b * k_b + g * k_h + c * T * k_l + x0, at, rows, k_l, left, K - x0).to(DOT)

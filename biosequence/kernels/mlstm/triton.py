@@ -152,7 +152,7 @@ class _Chunks(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_h: Tensor, d_den: Tensor, d_C: Tensor, d_n: Tensor, _: Any) -> Any:
         q, k, v, i, f, h, den, m, seq_idx, *others = ctx.saved_tensors
-        how, gates, kept = ctx.how, Gates(*others[:6]), Kept(*others[6:])
+        how, gates, kept = ctx.how, Gates(*others[:7]), Kept(*others[7:])
         inverse, d_den, q_slope = _through_divisor(how, h, den, m, d_h, d_den)
         slopes = backward(
             q, k, v, gates, how.chunk, kept, d_h, inverse, d_den, (d_C, d_n)

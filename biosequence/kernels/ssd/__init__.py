@@ -5,18 +5,26 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+
+
+def _unfit(*args: Any, **options: Any) -> str | None:
+    return unfit(*args, *options.values())
+
+
 _RUN = Dispatcher(
     "ssd",
     [
+        Backend("triton", f"{__name__}.triton:ssd_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.cpu:ssd_cpu"),
         Backend("naive", f"{__name__}.naive:ssd_naive"),
     ],
