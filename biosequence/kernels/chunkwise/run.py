@@ -120,7 +120,7 @@ class Plan:
         half = q.dtype == torch.bfloat16 and v.dtype == torch.bfloat16
         self.state_dtype = torch.bfloat16 if half else torch.float32
         self.sizes = {"K": self.K, "V": self.V, "T": self.T, "X": self.X, "Y": self.Y}
-        self.launch = launch_options(self.T, self.X, self.Y)
+        self.launch = launch_options(self.T, self.X, self.Y, half)
         self.like = {"device": q.device, "dtype": torch.float32}
         self.dots = kernels.dot_options(torch.float16 in (q.dtype, v.dtype), half)
 
@@ -134,9 +134,9 @@ class Plan:
         return self.H, self.R, self.L, self.N
 
 
-def launch_options(T: int, X: int, Y: int) -> dict[str, int]:
-    """Warps and stages by the size of the largest tile."""
-    tile = max(T * T, T * X, T * Y)
+def launch_options(T: int, X: int, Y: int, half: bool) -> dict[str, int]:
+    """Warps and stages by the size of the largest tile; products of fp32 need twice the warps."""
+    tile = max(T * T, T * X, T * Y) * (1 if half else 2)
     return {"num_warps": 2 if tile <= 1024 else 4 if tile <= 4096 else 8, "num_stages": 2}
 
 

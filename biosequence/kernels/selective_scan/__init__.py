@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 
 if TYPE_CHECKING:
@@ -30,9 +31,18 @@ def _not_single_on_cpu(*args: Any, **options: Any) -> str | None:
     return None
 
 
+def _unfit(u: Any, delta: Any, A: Any, *others: Any, **options: Any) -> str | None:
+    if A.shape[1] > 512:
+        return f"its kernel holds states of up to 512 numbers a channel, not {A.shape[1]}"
+    return unfit(u, delta, A, *others, *options.values())
+
+
 _RUN = Dispatcher(
     "selective_scan",
     [
+        Backend(
+            "triton", f"{__name__}.gpu:selective_scan_triton", triton_missing, _unfit
+        ),
         Backend(
             "cpu", f"{__name__}.cpu:selective_scan_cpu", _numba_missing, _not_single_on_cpu
         ),
