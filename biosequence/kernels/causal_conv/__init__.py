@@ -4,16 +4,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_RUN = Dispatcher("causal_conv1d", [Backend("naive", f"{__name__}.naive:causal_conv1d_naive")])
+
+
+def _unfit(x: Any, weight: Any, *others: Any) -> str | None:
+    if weight.shape[1] > 8:
+        return f"its kernel has windows of up to 8 positions, not {weight.shape[1]}"
+    return unfit(x, weight, *others)
+
+
+_RUN = Dispatcher(
+    "causal_conv1d",
+    [
+        Backend("triton", f"{__name__}.gpu:causal_conv1d_triton", triton_missing, _unfit),
+        Backend("naive", f"{__name__}.naive:causal_conv1d_naive"),
+    ],
+)
 
 __all__ = ["causal_conv1d", "causal_conv1d_step"]
 
