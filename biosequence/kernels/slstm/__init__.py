@@ -4,17 +4,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 from .state import SLSTMState
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_RUN = Dispatcher("slstm", [Backend("naive", f"{__name__}.naive:slstm_recurrent")])
+
+
+def _unfit(x: Any, *others: Any, **options: Any) -> str | None:
+    if x.shape[-1] > 128:
+        return f"its kernel has heads of up to 128 numbers, not {x.shape[-1]}"
+    return unfit(x, *others, *options.values())
+
+
+_RUN = Dispatcher(
+    "slstm",
+    [
+        Backend("triton", f"{__name__}.gpu:slstm_triton", triton_missing, _unfit),
+        Backend("naive", f"{__name__}.naive:slstm_recurrent"),
+    ],
+)
 
 __all__ = ["SLSTMState", "slstm", "slstm_step"]
 
