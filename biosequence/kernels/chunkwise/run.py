@@ -115,9 +115,10 @@ class Plan:
         self.B, self.G, self.L, self.K = q.shape
         self.H, self.V = v.shape[1], v.shape[-1]
         self.T, self.N, self.R = chunk, -(-self.L // chunk), self.H // self.G
-        self.X, self.Y = block(self.K, 16, 64), block(self.V, 16, 64)
-        self.blocks_K, self.blocks_V = -(-self.K // self.X), -(-self.V // self.Y)
         half = q.dtype == torch.bfloat16 and v.dtype == torch.bfloat16
+        # Products of fp32 take three times the registers.
+        self.X, self.Y = (block(size, 16, 64 if half else 32) for size in (self.K, self.V))
+        self.blocks_K, self.blocks_V = -(-self.K // self.X), -(-self.V // self.Y)
         self.state_dtype = torch.bfloat16 if half else torch.float32
         self.sizes = {"K": self.K, "V": self.V, "T": self.T, "X": self.X, "Y": self.Y}
         self.launch = launch_options(self.T, self.X, self.Y, half)
@@ -135,7 +136,7 @@ class Plan:
 
 
 def launch_options(T: int, X: int, Y: int, half: bool) -> dict[str, int]:
-    """Warps and stages by the size of the largest tile; products of fp32 need twice the warps."""
+    """Warps and stages by the size of the largest tile; twice the warps for fp32."""
     tile = max(T * T, T * X, T * Y) * (1 if half else 2)
     return {"num_warps": 2 if tile <= 1024 else 4 if tile <= 4096 else 8, "num_stages": 2}
 
