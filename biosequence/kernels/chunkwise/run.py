@@ -154,6 +154,7 @@ def forward(
     start: tuple[Tensor, Tensor | None] | None,
     divisor: Divisor | None,
     divide: bool,
+    out_dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Kept]:
     """Output, its divisor (B, H, M), last states C and n, and what the backward pass needs.
 
@@ -173,6 +174,8 @@ def forward(
         How outputs are divided; None for no normaliser at all.
     divide
         Divide here; False to return the numerator beside the divisor.
+    out_dtype
+        Type of the output; None for that of v.
     """
     q, k, v = dense_last(q), dense_last(k), dense_last(v)
     p = Plan(q, v, chunk)
@@ -181,7 +184,7 @@ def forward(
     states = p.empty(B, H, N + 1, K, V, dtype=p.state_dtype)
     n, C_last = p.empty(B, H, N + 1, K), p.empty(B, H, K, V)
     den = p.empty(B, H, N * T)
-    out = torch.empty_like(v)
+    out = torch.empty_like(v, dtype=out_dtype)
     C0, n0 = (C_last, n) if start is None else start
     n0 = n if n0 is None else n0
     factor, document, optional = gates.optional()

@@ -33,6 +33,9 @@ _RUN = Dispatcher(
 _RUN_BOTH = Dispatcher(
     "mlstm_bidirectional",
     [
+        Backend(
+            "triton", f"{__name__}.bidirectional:bidirectional_triton", triton_missing, _unfit
+        ),
         Backend("cpu", f"{__name__}.bidirectional:bidirectional_chunkwise"),
         Backend("parallel", f"{__name__}.bidirectional:bidirectional_parallel"),
     ],

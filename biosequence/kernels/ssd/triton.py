@@ -51,7 +51,7 @@ def ssd_triton(
     )
     y_BLHP = y_BHLP.transpose(1, 2)
     if D is not None:
-        y_BLHP = y_BLHP + D.float().reshape(D.shape[0], -1) * x
+        y_BLHP = y_BLHP + D.float().reshape(D.shape[0], -1) * x.float()
     if z is not None:
         y_BLHP = y_BLHP * F.silu(z.float())
     y_BLHP = y_BLHP.to(x.dtype)
@@ -106,8 +106,9 @@ class _Chunks(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         gates = _gates(dt_BHL, rate_BHL, runs_BL, chunk)
         start = None if state_BHNP is None else (state_BHNP, None)
+        # Gradients of the rates are differences of products with y, which 16 bits would spoil.
         y_BHLP, _, last_BHNP, _, kept = forward(
-            C_BGLN, B_BGLN, x_BHLP, gates, chunk, start, None, False
+            C_BGLN, B_BGLN, x_BHLP, gates, chunk, start, None, False, torch.float32
         )
         ctx.chunk, ctx.given = chunk, state_BHNP is not None
         ctx.save_for_backward(C_BGLN, B_BGLN, x_BHLP, y_BHLP, *gates, *kept)
