@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 def _unfit(x: Any, weight: Any, *others: Any) -> str | None:
     if weight.shape[1] > 8:
         return f"its kernel has windows of up to 8 positions, not {weight.shape[1]}"

@@ -74,8 +74,11 @@ class Kept(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """Gradients: `write` (B, H, M) that of a factor of the values times that factor but for
-    `Gates.factor`, `leaving` (B, H, N) that of the log of what each chunk leaves."""
+    """Gradients of the inputs and of the first state.
+
+    `write` (B, H, M) is the slope of the log of what each position writes, without
+    `Gates.factor`; `leaving` (B, H, N) that of the log of each chunk's last state.
+    """
 
     q: Tensor
     k: Tensor
@@ -196,7 +199,8 @@ def forward(
             *_strided(q), *_strided(k), scores, p.G, p.L, N, **tiled, **p.dots, **p.launch
         )
         kernels.states_kernel[(p.blocks_K, p.blocks_V, B * H)](
-            *_strided(k), *_strided(v), gates.leave_whole, gates.keep, C0.contiguous(), n0.contiguous(),
+            *_strided(k), *_strided(v), gates.leave_whole, gates.keep, C0.contiguous(),
+            n0.contiguous(),
             states, n, C_last, *p.heads, **p.sizes, **p.dots, **flags,
             HAS_START=start is not None, **p.launch,
         )  # fmt: skip

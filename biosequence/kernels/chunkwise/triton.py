@@ -62,7 +62,7 @@ def scores_kernel(
     K: tl.constexpr, T: tl.constexpr, X: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """q k^T of each chunk, once for all heads of a group."""
+    """Q k^T of each chunk, once for all heads of a group."""
     c, bg = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
     b, g = bg // G, bg % G
     at, cols = tl.arange(0, T), tl.arange(0, X)
@@ -222,9 +222,7 @@ def states_back_kernel(
             left_XY += tl.sum(g_X * n_X)
             g_X = g_X * kept + tl.sum(q_TX * tl.load(d_den + gate)[:, None], 0)
         tl.store(leaving + c * blocks, left_XY)
-        G_XY = tl.dot(
-            tl.trans(q_TX.to(DOT)), d_TY.to(DOT), G_XY * kept, input_precision=PRECISION
-        )
+        G_XY = tl.dot(tl.trans(q_TX.to(DOT)), d_TY.to(DOT), G_XY * kept, input_precision=PRECISION)
         q -= T * q_l
         d -= T * d_l
     _put(dC0 + bh * K * V + here, rows, cols, V, K - x0, V - y0, G_XY)

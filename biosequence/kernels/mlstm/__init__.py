@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 def _unfit(*args: Any, **options: Any) -> str | None:
     return unfit(*args, *options.values())
 
@@ -33,9 +32,7 @@ _RUN = Dispatcher(
 _RUN_BOTH = Dispatcher(
     "mlstm_bidirectional",
     [
-        Backend(
-            "triton", f"{__name__}.bidirectional:bidirectional_triton", triton_missing, _unfit
-        ),
+        Backend("triton", f"{__name__}.bidirectional:bidirectional_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.bidirectional:bidirectional_chunkwise"),
         Backend("parallel", f"{__name__}.bidirectional:bidirectional_parallel"),
     ],

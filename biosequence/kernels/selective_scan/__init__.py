@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 def _numba_missing() -> str | None:
     return None if find_spec("numba") else "numba is not installed"
 
@@ -40,12 +39,8 @@ def _unfit(u: Any, delta: Any, A: Any, *others: Any, **options: Any) -> str | No
 _RUN = Dispatcher(
     "selective_scan",
     [
-        Backend(
-            "triton", f"{__name__}.gpu:selective_scan_triton", triton_missing, _unfit
-        ),
-        Backend(
-            "cpu", f"{__name__}.cpu:selective_scan_cpu", _numba_missing, _not_single_on_cpu
-        ),
+        Backend("triton", f"{__name__}.gpu:selective_scan_triton", triton_missing, _unfit),
+        Backend("cpu", f"{__name__}.cpu:selective_scan_cpu", _numba_missing, _not_single_on_cpu),
         Backend("recompute", f"{__name__}.recompute:selective_scan_recompute"),
         Backend("naive", f"{__name__}.naive:selective_scan_naive"),
     ],

@@ -39,6 +39,12 @@ def _softplus(x):
 
 
 @triton.jit
+def _get(at, mask):
+    """Values in fp32 where the mask is true, zeros elsewhere."""
+    return tl.load(at, mask=mask, other=0.0).to(tl.float32)
+
+
+@triton.jit
 def _step_sizes(delta, cols, mask, bias_X, HAS_BIAS: tl.constexpr, SOFTPLUS: tl.constexpr):
     """Step sizes of one position, and what they were before softplus; zeros beyond the end."""
     raw_X = tl.load(delta + cols, mask=mask, other=0.0).to(tl.float32)
@@ -76,12 +82,12 @@ def forward_kernel(
     u, delta, z = u + b * u_b + first, delta + b * dt_b + first, z + b * z_b + first
     B, C, starts = B + b * B_b + g * B_g, C + b * C_b + g * C_g, starts + b * L
     y += b * L * channels + first
-    A2_XP = tl.load(A + here, mask=both, other=0.0) * LOG2E
-    D_X = tl.load(D + first + cols, mask=real, other=0.0) if HAS_D else tl.zeros((X,), tl.float32)
-    bias_X = tl.load(bias + first + cols, mask=real, other=0.0) if HAS_BIAS else D_X
+    A2_XP = _get(A + here, both) * LOG2E
+    D_X = _get(D + first + cols, real) if HAS_D else tl.zeros((X,), tl.float32)
+    bias_X = _get(bias + first + cols, real) if HAS_BIAS else D_X
     h_XP = tl.zeros((X, P), tl.float32)
     if HAS_START:
-        h_XP = tl.load(h0 + b * channels * N + here, mask=both, other=0.0)
+        h_XP = _get(h0 + b * channels * N + here, both)
     for c in range(K):
         if KEEP:
             tl.store(kept + (b * K + c) * channels * N + here, h_XP, mask=both)
@@ -155,19 +161,17 @@ def backward_kernel(
     real, some = cols < members - block * X, rows < N
     both = real[:, None] & some[None, :]
     here = (first + cols)[:, None] * N + rows[None, :]
-    A_XP = tl.load(A + here, mask=both, other=0.0)
-    D_X = tl.load(D + first + cols, mask=real, other=0.0) if HAS_D else tl.zeros((X,), tl.float32)
-    bias_X = tl.load(bias + first + cols, mask=real, other=0.0) if HAS_BIAS else D_X
-    dh_XP = tl.load(dlast + b * channels * N + here, mask=both, other=0.0)
+    A_XP = _get(A + here, both)
+    D_X = _get(D + first + cols, real) if HAS_D else tl.zeros((X,), tl.float32)
+    bias_X = _get(bias + first + cols, real) if HAS_BIAS else D_X
+    dh_XP = _get(dlast + b * channels * N + here, both)
     dA_XP = tl.zeros((X, P), tl.float32)
     dD_X, dbias_X = tl.zeros((X,), tl.float32), tl.zeros((X,), tl.float32)
     # Partial gradients of the maps: (blocks of all groups, B, L, N).
     maps = (tl.program_id(0) * tl.num_programs(1) + b) * L * N + rows
     for done in range(K):
         t0 = b * 0 + (K - 1 - done) * S
-        h_XP = tl.load(
-            kept + (b * K + K - 1 - done) * channels * N + here, mask=both, other=0.0
-        )
+        h_XP = _get(kept + (b * K + K - 1 - done) * channels * N + here, both)
         at_u, at_dt = u + b * u_b + t0 * u_l + first, delta + b * dt_b + t0 * dt_l + first
         at_z, at_dy = z + b * z_b + t0 * z_l + first, dy + b * dy_b + t0 * dy_l + first
         at_B, at_C = B + b * B_b + g * B_g + t0 * B_l, C + b * C_b + g * C_g + t0 * C_l
@@ -179,21 +183,19 @@ def backward_kernel(
             inside = t0 + s < L
             mask = real & inside
             dt_X, _ = _step_sizes(at_dt + s * dt_l, cols, mask, bias_X, HAS_BIAS, SOFTPLUS)
-            x_X = dt_X * tl.load(at_u + s * u_l + cols, mask=mask, other=0.0).to(tl.float32)
-            B_P = tl.load(at_B + s * B_l + rows, mask=some & inside, other=0.0).to(tl.float32)
+            x_X = dt_X * _get(at_u + s * u_l + cols, mask)
+            B_P = _get(at_B + s * B_l + rows, some & inside)
             e_XP = _decay(dt_X, A_XP * LOG2E, at_starts + s, inside, HAS_DOCUMENT)
             h_XP = e_XP * h_XP + x_X[:, None] * B_P[None, :]
         for s in tl.static_range(S - 1, -1, -1):
             inside = t0 + s < L
             mask = real & inside
             dt_X, raw_X = _step_sizes(at_dt + s * dt_l, cols, mask, bias_X, HAS_BIAS, SOFTPLUS)
-            u_X = tl.load(at_u + s * u_l + cols, mask=mask, other=0.0).to(tl.float32)
-            dy_X = tl.load(at_dy + s * dy_l + cols, mask=mask, other=0.0).to(tl.float32)
-            B_P = tl.load(at_B + s * B_l + rows, mask=some & inside, other=0.0).to(tl.float32)
-            C_P = tl.load(at_C + s * C_l + rows, mask=some & inside, other=0.0).to(tl.float32)
-            z_X = dy_X
-            if HAS_Z:
-                z_X = tl.load(at_z + s * z_l + cols, mask=mask, other=0.0).to(tl.float32)
+            u_X = _get(at_u + s * u_l + cols, mask)
+            dy_X = _get(at_dy + s * dy_l + cols, mask)
+            B_P = _get(at_B + s * B_l + rows, some & inside)
+            C_P = _get(at_C + s * C_l + rows, some & inside)
+            z_X = _get(at_z + s * z_l + cols, mask) if HAS_Z else dy_X
             e_XP = _decay(dt_X, A_XP * LOG2E, at_starts + s, inside, HAS_DOCUMENT)
             dh_XP, q_XP, du_X, ddt_X, dB_P, dC_P, dz_X, dD_step_X = _reverse_step(
                 dh_XP, states[s], dy_X, u_X, dt_X, e_XP, B_P, C_P, A_XP, D_X, z_X, HAS_Z

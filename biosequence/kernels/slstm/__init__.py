@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 def _unfit(x: Any, *others: Any, **options: Any) -> str | None:
     if x.shape[-1] > 128:
         return f"its kernel has heads of up to 128 numbers, not {x.shape[-1]}"

@@ -35,6 +35,12 @@ def _log_sigmoid(x):
 
 
 @triton.jit
+def _get(base, at, mask):
+    """Values where the mask is true, zeros elsewhere."""
+    return tl.load(base + at, mask=mask, other=0.0)
+
+
+@triton.jit
 def _gates(i, f, n, m):
     """New unit m, what is kept and what is written; an empty cell takes its first input's unit."""
     log_f = _log_sigmoid(f) + m
@@ -63,8 +69,8 @@ def forward_kernel(
     cols = tl.arange(0, X)
     inside = (rows[:, None] < B) & (cols[None, :] < D)
     state = (rows[:, None] * H + h) * D + cols[None, :]
-    y_RX, c_RX = tl.load(y0 + state, mask=inside, other=0.0), tl.load(c0 + state, mask=inside, other=0.0)
-    n_RX, m_RX = tl.load(n0 + state, mask=inside, other=0.0), tl.load(m0 + state, mask=inside, other=0.0)
+    y_RX, c_RX = _get(y0, state, inside), _get(c0, state, inside)
+    n_RX, m_RX = _get(n0, state, inside), _get(m0, state, inside)
     at = (rows[:, None] * L * H + h) * D + cols[None, :]
     x += h * x_h
     weight += h * D * D
@@ -127,30 +133,30 @@ def backward_kernel(
     cols = tl.arange(0, X)
     inside = (rows[:, None] < B) & (cols[None, :] < D)
     state = (rows[:, None] * H + h) * D + cols[None, :]
-    dy, dc = tl.load(dy_last + state, mask=inside, other=0.0), tl.load(dc_last + state, mask=inside, other=0.0)
-    dn, dm = tl.load(dn_last + state, mask=inside, other=0.0), tl.load(dm_last + state, mask=inside, other=0.0)
+    dy, dc = _get(dy_last, state, inside), _get(dc_last, state, inside)
+    dn, dm = _get(dn_last, state, inside), _get(dm_last, state, inside)
     weight += h * D * D
     size, step = H * D * D, H * D
     for back in range(L):
         t = L - 1 - back
         at = ((rows[:, None] * L + t) * H + h) * D + cols[None, :]
         gate = ((rows[:, None] * L + t) * 4 * H + h) * D + cols[None, :]
-        dy += tl.load(dys + at, mask=inside, other=0.0).to(tl.float32)
+        dy += _get(dys, at, inside).to(tl.float32)
         # At the first position the state before is the initial one.
         old, start = inside & (t > 0), inside & (t == 0)
-        c_old = tl.load(cs + at - step, mask=old, other=0.0) + tl.load(c0 + state, mask=start, other=0.0)
-        n_old = tl.load(ns + at - step, mask=old, other=0.0) + tl.load(n0 + state, mask=start, other=0.0)
-        m_old = tl.load(ms + at - step, mask=old, other=0.0) + tl.load(m0 + state, mask=start, other=0.0)
+        c_old = _get(cs, at - step, old) + _get(c0, state, start)
+        n_old = _get(ns, at - step, old) + _get(n0, state, start)
+        m_old = _get(ms, at - step, old) + _get(m0, state, start)
         stay = inside
         if HAS_DOCUMENT:
             new_R = tl.load(starts + rows * L + t, mask=rows < B, other=0) != 0
             stay = inside & (new_R == 0)[:, None]
             c_old, n_old = tl.where(stay, c_old, 0.0), tl.where(stay, n_old, 0.0)
             m_old = tl.where(stay, m_old, 0.0)
-        i, f = tl.load(raw + gate, mask=inside, other=0.0), tl.load(raw + gate + step, mask=inside, other=0.0)
-        z = tl.load(raw + gate + 2 * step, mask=inside, other=0.0)
-        o = tl.load(raw + gate + 3 * step, mask=inside, other=0.0)
-        c = tl.load(cs + at, mask=inside, other=0.0)
+        i, f = _get(raw, gate, inside), _get(raw, gate + step, inside)
+        z = _get(raw, gate + 2 * step, inside)
+        o = _get(raw, gate + 3 * step, inside)
+        c = _get(cs, at, inside)
         n = tl.load(ns + at, mask=inside, other=1.0)
         d_i, d_f, d_z, d_o, dc, dn, dm = _cell_back(
             i, f, z, o, c_old, n_old, m_old, c, n, dy, dc, dn, dm

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 def _unfit(*args: Any, **options: Any) -> str | None:
     return unfit(*args, *options.values())
 

@@ -135,7 +135,8 @@ class _Chunks(torch.autograd.Function):
         length = x_BHLP.shape[2]
         # Every term of y_t has the factor exp(+sum of rates to t), every use of x_s one of
         # exp(-sum), every term of the state after a chunk the sum at its end.
-        drate_BHM = since(sums_BHM - slopes.write * gates.factor, slopes.leaving, chunk)
+        dsum_BHM = sums_BHM.double() - slopes.write.double() * gates.factor
+        drate_BHM = since(dsum_BHM, slopes.leaving.double(), chunk).float()
         dstate = slopes.C0 if ctx.given else None
         ddt, drate = slopes.write[..., :length], drate_BHM[..., :length]
         return slopes.q, slopes.k, slopes.v, ddt, drate, dstate, None, None

@@ -84,8 +84,7 @@ def agree(run: Any, tensors: Tensors, dtype: torch.dtype, reference: str = "naiv
         # A gradient that is nothing but rounding has no size to compare with.
         size = max(float(right.norm()), 1e-3 * scale)
         error = float((found[name] - right).norm()) / size
-        rough = dtype != torch.float32 and name in SENSITIVE
-        assert error < LIMITS[dtype] * (5 if rough else 1), (name, error)
+        assert error < LIMITS[dtype] * (5 if name in SENSITIVE else 1), (name, error)
 
 
 def check_scan(
@@ -173,9 +172,7 @@ def check_ssd(
 
     def run(backend: str, given: Tensors, device: str) -> Tensors:
         index = None if seq_idx is None else seq_idx.to(device)
-        y, state = ssd(
-            **given, **options, return_final_states=True, seq_idx=index, backend=backend
-        )
+        y, state = ssd(**given, **options, return_final_states=True, seq_idx=index, backend=backend)
         return {"y": y, "state": state}
 
     agree(run, tensors, dtype)
