@@ -100,10 +100,12 @@ def states_kernel(
             n_X = tl.load(n0 + bh * K + x0 + rows, mask=rows < K - x0, other=0.0)
     states += bh * (N + 1) * K * V + x0 * V + y0
     n += bh * (N + 1) * K + x0 + rows
+    # n belongs to the first block of values.
+    own = tl.where(y0 == 0, K - x0, 0)
     for c in range(N):
         _put(states, rows, cols, V, K - x0, V - y0, C_XY)
         if DIVISOR:
-            tl.store(n, n_X, mask=(rows < K - x0) & (y0 == 0))
+            tl.store(n, n_X, mask=rows < own)
         leave_T = tl.load(leave + c * T + at)
         left = L - c * T
         k_TX = _tile(k, at, rows, k_l, left, K - x0).to(tl.float32) * leave_T[:, None]
@@ -120,7 +122,7 @@ def states_kernel(
     _put(states, rows, cols, V, K - x0, V - y0, C_XY)
     _put(C_last + here, rows, cols, V, K - x0, V - y0, C_XY)
     if DIVISOR:
-        tl.store(n, n_X, mask=(rows < K - x0) & (y0 == 0))
+        tl.store(n, n_X, mask=rows < own)
 
 
 @triton.jit
@@ -158,7 +160,7 @@ def output_kernel(
             n_X = tl.load(n + slot * K + x0 + rows, mask=rows < K - x0, other=0.0)
             den_T += tl.sum(q_TX * n_X[None, :], 1)
     if DIVISOR:
-        tl.store(den + gate + at, den_T, mask=(at < T) & (y0 == 0))
+        tl.store(den + gate + at, den_T, mask=at < tl.where(y0 == 0, T, 0))
     if DIVIDE:
         acc /= (tl.maximum(tl.abs(den_T), tl.load(floor + gate + at)) + eps)[:, None]
     _put(out + b * o_b + h * o_h + c * T * o_l + y0, at, cols, o_l, left, V - y0, acc)
@@ -193,7 +195,8 @@ def states_back_kernel(
     x0, y0, bh = tl.program_id(0) * X, tl.program_id(1) * Y, tl.program_id(2).to(tl.int64)
     b, h = bh // H, bh % H
     at, rows, cols = tl.arange(0, T), tl.arange(0, X), tl.arange(0, Y)
-    first_rows = (rows < K - x0) & (y0 == 0)
+    # n belongs to the first block of values.
+    first_rows = rows < tl.where(y0 == 0, K - x0, 0)
     end = bh * 0 + (N - 1) * T
     q += b * q_b + (h // R) * q_h + x0 + end * q_l
     d += b * d_b + h * d_h + y0 + end * d_l

@@ -143,7 +143,8 @@ def backward_kernel(
         gate = ((rows[:, None] * L + t) * 4 * H + h) * D + cols[None, :]
         dy += _get(dys, at, inside).to(tl.float32)
         # At the first position the state before is the initial one.
-        old, start = inside & (t > 0), inside & (t == 0)
+        t_R1 = rows[:, None] * 0 + t
+        old, start = inside & (t_R1 > 0), inside & (t_R1 == 0)
         c_old = _get(cs, at - step, old) + _get(c0, state, start)
         n_old = _get(ns, at - step, old) + _get(n0, state, start)
         m_old = _get(ms, at - step, old) + _get(m0, state, start)
