@@ -1,4 +1,4 @@
-"""numba's compiler with this package's settings; the compiled code is kept where that is possible."""
+"""numba's compiler with this package's settings; what it makes is kept where possible."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ CELLMODELS = {
     "accessor": 8,
 }
 INNER = {"biosequence": BIOSEQUENCE, "cellmodels": CELLMODELS}
-KERNEL_IMPORTS = {"torch", "numba", "triton", "numpy", "biosequence"}
+# llvmlite is how numba is told what its own functions cannot say.
+KERNEL_IMPORTS = {"torch", "numba", "llvmlite", "triton", "numpy", "biosequence"}
 LLM_LIBRARIES = {"inspect_ai", "openai", "anthropic", "litellm"}
 
 

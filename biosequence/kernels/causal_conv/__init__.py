@@ -1,4 +1,4 @@
-"""Short causal convolution of each channel by itself, as Mamba and xLSTM put before their mixers."""
+"""Short causal convolution of each channel by itself, as Mamba and xLSTM have it."""
 
 # Shapes: B batch, D channels, L length, W width of the window.
 
@@ -25,6 +25,7 @@ _RUN = Dispatcher(
     "causal_conv1d",
     [
         Backend("triton", f"{__name__}.gpu:causal_conv1d_triton", triton_missing, _unfit),
+        Backend("cpu", f"{__name__}.cpu:causal_conv1d_cpu"),
         Backend("naive", f"{__name__}.naive:causal_conv1d_naive"),
     ],
 )

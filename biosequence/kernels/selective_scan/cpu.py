@@ -10,6 +10,7 @@ the backward pass computes the states and decays of such a chunk again and walks
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..parallel import share_out
-from .loops import CHUNK, WIDTH, backward_tasks, forward_tasks
-from .prepare import around
+from ..shapes import document_starts
+from .loops import CHUNK, LOG2_E, WIDTH, backward_tasks, forward_tasks
+from .prepare import channels_last, maps_last
 
-LOG2_E = 1.4426950408889634
+logging.getLogger("biosequence.kernels").info(
+    "selective_scan: the first call on a machine compiles its loops, which takes some seconds"
+)
 
 
 def selective_scan_cpu(
@@ -41,27 +45,22 @@ def selective_scan_cpu(
     seq_idx: Tensor | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """The scan in float32; arguments as in :func:`biosequence.kernels.selective_scan`."""
-    return around(
-        _core,
-        u,
-        delta,
-        A,
-        B,
-        C,
-        D,
-        z,
-        delta_bias,
-        delta_softplus,
-        initial_state,
-        return_last_state,
-        seq_idx,
+    tensors = (
+        channels_last(u, torch.float32),
+        channels_last(delta, torch.float32),
+        A.float().contiguous(),
+        maps_last(B, torch.float32),
+        maps_last(C, torch.float32),
+        *(None if weights is None else weights.float().contiguous() for weights in (D, delta_bias)),
+        None if z is None else channels_last(z, torch.float32),
+        None if initial_state is None else initial_state.float(),
     )
-
-
-def _core(*tensors: Tensor | None) -> tuple[Tensor, Tensor]:
     # Without gradients no state needs to be kept.
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    return _Scan.apply(keep, *tensors)
+    starts_BL = None if seq_idx is None else document_starts(seq_idx)
+    y_BLD, h_BDN = _Scan.apply(keep, delta_softplus, starts_BL, *tensors)
+    y_BDL = y_BLD.transpose(1, 2).to(u.dtype)
+    return (y_BDL, h_BDN) if return_last_state else y_BDL
 
 
 class _Blocks:
@@ -105,40 +104,53 @@ class _Blocks:
 
 
 class _Scan(torch.autograd.Function):
-    """The scan with its skip, on channels-last tensors."""
+    """The whole scan on channels-last tensors."""
 
     @staticmethod
     def forward(
         ctx: Any,
         keep: bool,
+        softplus: bool,
+        starts_BL: Tensor | None,
         u_BLD: Tensor,
-        dt_BLD: Tensor,
+        delta_BLD: Tensor,
         A_DN: Tensor,
         B_BLGN: Tensor,
         C_BLGN: Tensor,
         D_D: Tensor | None,
+        bias_D: Tensor | None,
+        z_BLD: Tensor | None,
         h0_BDN: Tensor | None,
-        starts_BL: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         batch, length, channels = u_BLD.shape
         groups, size = B_BLGN.shape[2:]
         blocks = _Blocks(channels, groups)
-        A_KNW = blocks.cut(A_DN * LOG2_E)
         if h0_BDN is None:
             h_BKNW = u_BLD.new_zeros(batch, blocks.number, size, WIDTH)
         else:
-            h_BKNW = blocks.cut(h0_BDN)
-            h_BKNW = h_BKNW.clone() if h_BKNW.data_ptr() == h0_BDN.data_ptr() else h_BKNW
-        starts = u_BLD.new_zeros(batch, length, dtype=torch.bool) if starts_BL is None else starts_BL
-        skip = u_BLD.new_zeros(channels) if D_D is None else D_D
-        num_kept = -(-length // CHUNK) if keep else 0
-        kept = u_BLD.new_empty(batch, blocks.number, num_kept, size, WIDTH)
+            h_BKNW = blocks.cut(h0_BDN.detach().clone())
+        if starts_BL is None:
+            starts_BL = torch.zeros(batch, length, dtype=torch.bool)
+        gated = keep and z_BLD is not None
+        ungated_BLD = u_BLD.new_empty(batch, length if gated else 0, channels)
+        kept = u_BLD.new_empty(batch, blocks.number, -(-length // CHUNK) * keep, size, WIDTH)
         y_BLD = torch.empty_like(u_BLD)
-        inputs = (u_BLD, dt_BLD, A_KNW, B_BLGN, C_BLGN, skip, starts)
-        arrays = _arrays(*inputs, y_BLD, kept, h_BKNW)
-        share_out(forward_tasks, batch * blocks.number, blocks.extents(), *arrays)
-        ctx.save_for_backward(*inputs, kept)
-        ctx.blocks, ctx.has_skip, ctx.has_state = blocks, D_D is not None, h0_BDN is not None
+        inputs = (
+            u_BLD,
+            delta_BLD,
+            blocks.cut(A_DN.detach() * float(LOG2_E)),
+            B_BLGN,
+            C_BLGN,
+            u_BLD.new_zeros(channels) if D_D is None else D_D,
+            u_BLD.new_empty(batch, 0, channels) if z_BLD is None else z_BLD,
+            u_BLD.new_zeros(channels) if bias_D is None else bias_D,
+            starts_BL,
+        )
+        arrays = _arrays(*inputs, y_BLD, ungated_BLD, kept, h_BKNW)
+        share_out(forward_tasks, batch * blocks.number, blocks.extents(), softplus, *arrays)
+        ctx.save_for_backward(*inputs, ungated_BLD, kept)
+        ctx.blocks, ctx.softplus = blocks, softplus
+        ctx.given = tuple(t is not None for t in (D_D, bias_D, z_BLD, h0_BDN))
         ctx.set_materialize_grads(False)
         return y_BLD, blocks.join(h_BKNW)
 
@@ -147,32 +159,34 @@ class _Scan(torch.autograd.Function):
     def backward(
         ctx: Any, dy_BLD: Tensor | None, dlast_BDN: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        u_BLD, dt_BLD, A_KNW, B_BLGN, C_BLGN, skip, starts, kept = ctx.saved_tensors
+        *inputs, ungated_BLD, kept = ctx.saved_tensors
+        u_BLD, A_KNW, B_BLGN, z_BLD = inputs[0], inputs[2], inputs[3], inputs[6]
         blocks, (batch, length, channels) = ctx.blocks, u_BLD.shape
         groups, size = B_BLGN.shape[2:]
+        is_gated = ctx.given[2]
+        # With a gate the loops overwrite it.
         dy_BLD = torch.zeros_like(u_BLD) if dy_BLD is None else dy_BLD.contiguous()
-        dA = u_BLD.new_zeros(batch, blocks.number, size, WIDTH)
-        dh = torch.zeros_like(dA) if dlast_BDN is None else blocks.cut(dlast_BDN).clone()
-        du_BLD, ddt_BLD = torch.empty_like(u_BLD), torch.empty_like(u_BLD)
+        dy_BLD = dy_BLD.clone() if is_gated else dy_BLD
+        dA = A_KNW.new_empty(batch, *A_KNW.shape)
+        dh = torch.zeros_like(dA) if dlast_BDN is None else blocks.cut(dlast_BDN.clone())
+        du, ddelta, dz = (torch.empty_like(t) for t in (u_BLD, u_BLD, z_BLD))
         dB, dC = (u_BLD.new_empty(batch, blocks.number, length, size) for _ in range(2))
-        dD = u_BLD.new_zeros(batch, channels)
+        dD, dbias = (u_BLD.new_zeros(batch, channels) for _ in range(2))
         arrays = _arrays(
-            u_BLD, dt_BLD, A_KNW, B_BLGN, C_BLGN, skip, starts, dy_BLD, kept, dh,
-            du_BLD, ddt_BLD, dA, dB, dC, dD,
-        )  # fmt: skip
-        share_out(backward_tasks, batch * blocks.number, blocks.extents(), *arrays)
+            *inputs, ungated_BLD, dy_BLD, kept, dh, du, ddelta, dA, dB, dC, dD, dz, dbias
+        )
+        share_out(backward_tasks, batch * blocks.number, blocks.extents(), ctx.softplus, *arrays)
         per_group = (batch, groups, blocks.per_group, length, size)
         dB, dC = (maps.view(per_group).sum(2).transpose(1, 2) for maps in (dB, dC))
+        optional = (dD.sum(0), dbias.sum(0), dz, blocks.join(dh))
         return (
-            None,
-            du_BLD,
-            ddt_BLD,
+            *(None, None, None),
+            du,
+            ddelta,
             blocks.join(dA.sum(0)),
             dB,
             dC,
-            dD.sum(0) if ctx.has_skip else None,
-            blocks.join(dh) if ctx.has_state else None,
-            None,
+            *(x if given else None for x, given in zip(optional, ctx.given, strict=True)),
         )
 
 

@@ -17,6 +17,7 @@ from ..compiling import compiled
 WIDTH = 64
 CHUNK = 64
 LN_2 = np.float32(0.6931471805599453)
+LOG2_E = np.float32(1.4426950408889634)
 # (2^f - 1) / f on [-1/2, 1/2], lowest power first: relative error 4.3e-7, so that a decay's rate is
 # right to that and 2^0 is exactly 1. An error of 2^f itself would add up over a long memory.
 POWERS_OF_2 = (
@@ -55,29 +56,53 @@ def _exp2(typing_context: Any, x: Any) -> Any:
 
 
 @compiled
+def _sigmoid(x):
+    return np.float32(1) / (np.float32(1) + _exp2(-LOG2_E * x))
+
+
+@compiled
+def _softplus(x):
+    # log(1 + t) = 2 artanh(t / (2 + t)), right for small t too, where 1 + t would round it away.
+    t = _exp2(-LOG2_E * abs(x))
+    s = t / (np.float32(2) + t)
+    square = s * s
+    series = np.float32(1 / 13)
+    for odd in (11, 9, 7, 5, 3, 1):
+        series = series * square + np.float32(1 / odd)
+    return max(x, np.float32(0)) + np.float32(2) * s * series
+
+
+@compiled
 def _rows(number):
-    """Rows of a block's width that start where a cache line does: vectors then never straddle two."""
-    room = np.zeros((number + 1) * WIDTH, np.float32)
+    """Rows of a block's width that start at a cache line, so that no vector straddles two."""
+    room = np.empty((number + 1) * WIDTH, np.float32)
     first = -(room.ctypes.data // 4) % 16
     return room[first : first + number * WIDTH].reshape(number, WIDTH)
 
 
 @compiled
-def forward_tasks(first, end, extents, u, dt, A, B, C, D, starts, y, kept, h):
-    """Output and last state of some tasks; kept is empty or takes the state before each chunk."""
+def forward_tasks(
+    first, end, extents, softplus, u, delta, A, B, C, D, z, bias, starts, y, ungated, kept, h
+):
+    """Output and last state of some tasks.
+
+    z is empty without a gate. The output before the gate, and the state before each chunk, are
+    kept where there is room for them.
+    """
     num_blocks = len(extents)
     for task in range(first, end):
         b, k = task // num_blocks, task % num_blocks
         _forward(
-            extents[k], u[b], dt[b], A[k], B[b], C[b], D, starts[b], y[b], kept[b, k], h[b, k]
-        )
+            extents[k], softplus, u[b], delta[b], A[k], B[b], C[b], D, z[b], bias, starts[b], y[b],
+            ungated[b], kept[b, k], h[b, k],
+        )  # fmt: skip
 
 
 @compiled
-def _forward(extent, u, dt, A, B, C, D, starts, y, kept, h):
+def _forward(extent, softplus, u, delta, A, B, C, D, z, bias, starts, y, ungated, kept, h):
     start, width, group = extent[0], extent[1], extent[2]
-    # What a function allocates itself, the compiler knows to be nobody else's: twice as fast.
     state, rows = _rows(len(A)), _rows(3)
+    rows[:] = 0
     inflow, steps, out = rows[0], rows[1], rows[2]
     state[:] = h
     for t in range(len(u)):
@@ -85,9 +110,9 @@ def _forward(extent, u, dt, A, B, C, D, starts, y, kept, h):
             kept[t // CHUNK] = state
         if starts[t]:
             state[:] = 0
+        _step_sizes(start, width, softplus, delta[t], bias, steps)
         for m in range(width):
             value = u[t, start + m]
-            steps[m] = dt[t, start + m]
             inflow[m] = steps[m] * value
             out[m] = D[start + m] * value
         for n in range(len(A)):
@@ -98,79 +123,140 @@ def _forward(extent, u, dt, A, B, C, D, starts, y, kept, h):
                 out[j] += new * c
         for m in range(width):
             y[t, start + m] = out[m]
+        if len(ungated) > 0:
+            for m in range(width):
+                ungated[t, start + m] = out[m]
+        if len(z) > 0:
+            for m in range(width):
+                gate = z[t, start + m]
+                y[t, start + m] *= gate * _sigmoid(gate)
     h[:] = state
 
 
 @compiled
-def backward_tasks(
-    first, end, extents, u, dt, A, B, C, D, starts, dy, kept, dh, du, ddt, dA, dB, dC, dD
-):
-    """Gradients of some tasks; dh comes as the last state's and leaves as the first one's."""
-    num_blocks = len(extents)
-    for task in range(first, end):
-        b, k = task // num_blocks, task % num_blocks
-        _backward(
-            extents[k], u[b], dt[b], A[k], B[b], C[b], D, starts[b], dy[b], kept[b, k],
-            dh[b, k], du[b], ddt[b], dA[b, k], dB[b, k], dC[b, k], dD[b],
-        )  # fmt: skip
+def _step_sizes(start, width, softplus, delta, bias, steps):
+    if softplus:
+        for m in range(width):
+            steps[m] = _softplus(delta[start + m] + bias[start + m])
+    else:
+        for m in range(width):
+            steps[m] = delta[start + m] + bias[start + m]
 
 
 @compiled
-def _backward(extent, u, dt, A, B, C, D, starts, dy, kept, dh, du, ddt, dA, dB, dC, dD):
-    start, width, group = extent[0], extent[1], extent[2]
-    size = len(A)
+def backward_tasks(
+    first, end, extents, softplus, u, delta, A, B, C, D, z, bias, starts, ungated, dy, kept, dh,
+    du, ddelta, dA, dB, dC, dD, dz, dbias,
+):  # fmt: skip
+    """Gradients of some tasks; dh comes as the last state's and leaves as the first one's."""
+    num_blocks, size = len(extents), A.shape[1]
     states = _rows((CHUNK + 1) * size).reshape(CHUNK + 1, size, WIDTH)
     decays = _rows(CHUNK * size).reshape(CHUNK, size, WIDTH)
-    dstate, drate, rows = _rows(size), _rows(size), _rows(5)
-    inflow, steps, g, by_inflow, by_decay = rows[0], rows[1], rows[2], rows[3], rows[4]
+    steps = _rows(CHUNK)
+    # Lanes without a channel: no step, so that nothing comes in.
+    steps[:] = 0
+    for task in range(first, end):
+        b, k = task // num_blocks, task % num_blocks
+        if extents[k, 1] < WIDTH:
+            steps[:] = 0
+        dA[b, k] = 0
+        for chunk in range(len(kept[b, k]) - 1, -1, -1):
+            t = slice(chunk * CHUNK, min((chunk + 1) * CHUNK, u.shape[1]))
+            states[0] = kept[b, k, chunk]
+            _chunk_states(
+                extents[k], softplus, u[b, t], delta[b, t], A[k], B[b, t], bias, starts[b, t],
+                states, decays, steps,
+            )  # fmt: skip
+            if len(z[b]) > 0:
+                _chunk_gate(extents[k], z[b, t], ungated[b, t], dy[b, t], dz[b, t])
+            _chunk_gradients(
+                extents[k], u[b, t], A[k], B[b, t], C[b, t], D, dy[b, t], states, decays, steps,
+                dh[b, k], du[b, t], ddelta[b, t], dA[b, k], dB[b, k, t], dC[b, k, t], dD[b],
+            )  # fmt: skip
+            _chunk_steps(extents[k], softplus, delta[b, t], bias, ddelta[b, t], dbias[b])
+
+
+@compiled
+def _chunk_states(extent, softplus, u, delta, A, B, bias, starts, states, decays, steps):
+    start, width, group = extent[0], extent[1], extent[2]
+    inflow = _rows(1)[0]
+    inflow[:] = 0
+    for t in range(len(u)):
+        _step_sizes(start, width, softplus, delta[t], bias, steps[t])
+        for m in range(width):
+            inflow[m] = steps[t, m] * u[t, start + m]
+        for n in range(len(A)):
+            b = B[t, group, n]
+            for j in range(WIDTH):
+                decay = _exp2(steps[t, j] * A[n, j])
+                decays[t, n, j] = decay
+                states[t + 1, n, j] = decay * states[t, n, j] + inflow[j] * b
+        if starts[t]:
+            # A decay of zero keeps the state out, of the gradients as well.
+            decays[t] = 0
+            for n in range(len(A)):
+                for j in range(WIDTH):
+                    states[t + 1, n, j] = inflow[j] * B[t, group, n]
+
+
+@compiled
+def _chunk_gate(extent, z, ungated, dy, dz):
+    """Gradient of the gate; dy becomes the gradient of the output before it."""
+    start, width = extent[0], extent[1]
+    for t in range(len(z)):
+        for m in range(width):
+            gate, g = z[t, start + m], dy[t, start + m]
+            open_ = _sigmoid(gate)
+            dy[t, start + m] = g * gate * open_
+            dz[t, start + m] = g * ungated[t, start + m] * open_ * (1 + gate * (1 - open_))
+
+
+@compiled
+def _chunk_gradients(extent, u, A, B, C, D, dy, states, decays, steps, dh, du, ddt, dA, dB, dC, dD):
+    start, width, group = extent[0], extent[1], extent[2]
+    dstate, drate, rows = _rows(len(A)), _rows(len(A)), _rows(4)
+    inflow, g, by_inflow, by_decay = rows[0], rows[1], rows[2], rows[3]
     dstate[:] = dh
-    for chunk in range(len(kept) - 1, -1, -1):
-        begin, end = chunk * CHUNK, min((chunk + 1) * CHUNK, len(u))
-        states[0] = kept[chunk]
-        for t in range(begin, end):
-            i = t - begin
-            for m in range(width):
-                steps[m] = dt[t, start + m]
-                inflow[m] = steps[m] * u[t, start + m]
-            for n in range(size):
-                b = B[t, group, n]
-                for j in range(WIDTH):
-                    decay = _exp2(steps[j] * A[n, j])
-                    decays[i, n, j] = decay
-                    states[i + 1, n, j] = decay * states[i, n, j] + inflow[j] * b
-            if starts[t]:
-                # A decay of zero keeps the state out, of the gradients as well.
-                decays[i] = 0
-                for n in range(size):
-                    for j in range(WIDTH):
-                        states[i + 1, n, j] = inflow[j] * B[t, group, n]
-        for t in range(end - 1, begin - 1, -1):
-            i = t - begin
-            for m in range(width):
-                steps[m] = dt[t, start + m]
-                inflow[m] = steps[m] * u[t, start + m]
-                g[m] = dy[t, start + m]
-            by_inflow[:] = 0
-            by_decay[:] = 0
-            for n in range(size):
-                b, c = B[t, group, n], C[t, group, n]
-                sum_b = sum_c = np.float32(0)
-                for j in range(WIDTH):
-                    d = dstate[n, j] + g[j] * c
-                    sum_c += g[j] * states[i + 1, n, j]
-                    sum_b += d * inflow[j]
-                    by_inflow[j] += d * b
-                    d *= decays[i, n, j]
-                    dstate[n, j] = d
-                    q = d * states[i, n, j]
-                    by_decay[j] += q * A[n, j]
-                    drate[n, j] += q * steps[j]
-                dB[t, n], dC[t, n] = sum_b, sum_c
-            for m in range(width):
-                value = u[t, start + m]
-                du[t, start + m] = by_inflow[m] * steps[m] + g[m] * D[start + m]
-                # A comes in units of log2(e), and the gradient of an exponent does not.
-                ddt[t, start + m] = by_inflow[m] * value + LN_2 * by_decay[m]
-                dD[start + m] += g[m] * value
+    drate[:] = dA
+    rows[:] = 0
+    for t in range(len(u) - 1, -1, -1):
+        step = steps[t]
+        for m in range(width):
+            inflow[m] = step[m] * u[t, start + m]
+            g[m] = dy[t, start + m]
+        by_inflow[:] = 0
+        by_decay[:] = 0
+        for n in range(len(A)):
+            b, c = B[t, group, n], C[t, group, n]
+            sum_b = sum_c = np.float32(0)
+            for j in range(WIDTH):
+                d = dstate[n, j] + g[j] * c
+                sum_c += g[j] * states[t + 1, n, j]
+                sum_b += d * inflow[j]
+                by_inflow[j] += d * b
+                d *= decays[t, n, j]
+                dstate[n, j] = d
+                q = d * states[t, n, j]
+                by_decay[j] += q * A[n, j]
+                drate[n, j] += q * step[j]
+            dB[t, n], dC[t, n] = sum_b, sum_c
+        for m in range(width):
+            value = u[t, start + m]
+            du[t, start + m] = by_inflow[m] * step[m] + g[m] * D[start + m]
+            # A comes in units of log2(e), and the gradient of an exponent does not.
+            ddt[t, start + m] = by_inflow[m] * value + LN_2 * by_decay[m]
+            dD[start + m] += g[m] * value
     dh[:] = dstate
     dA[:] = drate
+
+
+@compiled
+def _chunk_steps(extent, softplus, delta, bias, ddelta, dbias):
+    """Gradient of the step sizes as they came, from that of the ones after bias and softplus."""
+    start, width = extent[0], extent[1]
+    for t in range(len(delta)):
+        if softplus:
+            for m in range(width):
+                ddelta[t, start + m] *= _sigmoid(delta[t, start + m] + bias[start + m])
+        for m in range(width):
+            dbias[start + m] += ddelta[t, start + m]

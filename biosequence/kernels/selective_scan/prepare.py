@@ -34,17 +34,17 @@ def around(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """The whole op around a core that knows channels-last tensors of one type only."""
     kind = state_dtype(u, delta, A, B, C, initial_state)
-    dt_BLD = _channels_last(delta, kind)
+    dt_BLD = channels_last(delta, kind)
     if delta_bias is not None:
         dt_BLD = dt_BLD + delta_bias.to(kind)
     if delta_softplus:
         dt_BLD = F.softplus(dt_BLD)
     y_BLD, h_BDN = core(
-        _channels_last(u, kind),
+        channels_last(u, kind),
         dt_BLD,
         A.to(kind).contiguous(),
-        _maps(B, kind),
-        _maps(C, kind),
+        maps_last(B, kind),
+        maps_last(C, kind),
         None if D is None else D.to(kind).contiguous(),
         None if initial_state is None else initial_state.to(kind),
         None if seq_idx is None else document_starts(seq_idx),
@@ -55,11 +55,12 @@ def around(
     return (y_BDL, h_BDN) if return_last_state else y_BDL
 
 
-def _channels_last(x_BDL: Tensor, kind: torch.dtype) -> Tensor:
+def channels_last(x_BDL: Tensor, kind: torch.dtype) -> Tensor:
+    """(B, D, L) as (B, L, D) side by side in memory."""
     return x_BDL.transpose(1, 2).to(kind).contiguous()
 
 
-def _maps(maps: Tensor, kind: torch.dtype) -> Tensor:
+def maps_last(maps: Tensor, kind: torch.dtype) -> Tensor:
     """Maps (B, N, L) or (B, G, N, L) as (B, L, G, N)."""
     maps_BGNL = maps[:, None] if maps.dim() == 3 else maps
     return maps_BGNL.permute(0, 3, 1, 2).to(kind).contiguous()

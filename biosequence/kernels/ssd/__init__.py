@@ -20,11 +20,15 @@ def _unfit(*args: Any, **options: Any) -> str | None:
     return unfit(*args, *options.values())
 
 
+def _has_no_doubles(x: Tensor, *args: Any, **options: Any) -> str | None:
+    return "its sums need float64, which MPS lacks" if x.device.type == "mps" else None
+
+
 _RUN = Dispatcher(
     "ssd",
     [
         Backend("triton", f"{__name__}.triton:ssd_triton", triton_missing, _unfit),
-        Backend("cpu", f"{__name__}.cpu:ssd_cpu"),
+        Backend("cpu", f"{__name__}.cpu:ssd_cpu", accepts=_has_no_doubles),
         Backend("naive", f"{__name__}.naive:ssd_naive"),
     ],
 )

@@ -45,22 +45,24 @@ def ssd_cpu(
     kind = state_dtype(x, dt, A, B, C, initial_states)
     batch, length, heads, size = x.shape
     groups, members = B.shape[2], heads // B.shape[2]
-    x_BLHP = x.to(kind)
     dt_BLH = step_sizes(dt.to(kind), dt_bias, dt_softplus, dt_limit)
-    inflow_BLGRP = (x_BLHP * dt_BLH[..., None]).view(batch, length, groups, members, size)
-    rate_BGRL = (dt_BLH * A.to(kind)).view(batch, length, groups, members).permute(0, 2, 3, 1)
-    B_BGLN, C_BGLN = (maps.to(kind).transpose(1, 2) for maps in (B, C))
     state_BGNM = None
     if initial_states is not None:
         state_BGNM = initial_states.to(kind).reshape(batch, groups, members * size, -1)
         state_BGNM = state_BGNM.transpose(2, 3)
-    tensors = (inflow_BLGRP, rate_BGRL, B_BGLN, C_BGLN, state_BGNM)
+    tensors = (
+        x.to(kind).reshape(batch, length, groups, members, size),
+        dt_BLH.view(batch, length, groups, members),
+        A.to(kind).view(groups, members),
+        B.to(kind).transpose(1, 2),
+        C.to(kind).transpose(1, 2),
+        state_BGNM,
+        None if D is None else D.to(kind).reshape(groups, members, -1),
+    )
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     runs_BL = None if seq_idx is None else document_starts(seq_idx).cumsum(1)
     y_BLGRP, state_BGNM = _Chunked.apply(keep, chunk_size or CHUNK, runs_BL, *tensors)
     y_BLHP = y_BLGRP.view(batch, length, heads, size)
-    if D is not None:
-        y_BLHP = torch.addcmul(y_BLHP, D.to(kind).reshape(heads, -1), x_BLHP)
     if z is not None:
         y_BLHP = y_BLHP * F.silu(z.to(kind))
     y_BLHP = y_BLHP.to(x.dtype)
@@ -79,9 +81,16 @@ class _Decays(NamedTuple):
 
 
 def _decays(rate_BGRL: Tensor, runs_BL: Tensor | None, start: int, end: int) -> _Decays:
-    sum_BGRT = rate_BGRL[..., start:end].cumsum(-1)
-    within = (sum_BGRT[..., None] - sum_BGRT[..., None, :]).exp_().tril_()
-    into, out_of = sum_BGRT.exp(), (sum_BGRT[..., -1:] - sum_BGRT).exp()
+    exact_BGRT = rate_BGRL[..., start:end].cumsum(-1, dtype=torch.float64)
+    sum_BGRT = exact_BGRT.to(rate_BGRL.dtype)
+    # Neighbours far into a chunk of fast decays differ by less than the rounding of their sums.
+    rest_BGRT = (exact_BGRT - sum_BGRT).to(rate_BGRL.dtype)
+    within = sum_BGRT[..., None] - sum_BGRT[..., None, :]
+    within += rest_BGRT[..., None]
+    within -= rest_BGRT[..., None, :]
+    within.exp_().tril_()
+    into = sum_BGRT.exp()
+    out_of = (exact_BGRT[..., -1:] - exact_BGRT).to(rate_BGRL.dtype).exp_()
     over = into[..., -1]
     if runs_BL is not None:
         runs_BT = runs_BL[:, start:end]
@@ -112,7 +121,7 @@ def _scaled(over_BGR: Tensor, state_BGNM: Tensor) -> Tensor:
 
 
 class _Chunked(torch.autograd.Function):
-    """Outputs without skip, and the last state."""
+    """Outputs and last state; everything large is worked on a chunk at a time, in cache."""
 
     @staticmethod
     def forward(
@@ -121,32 +130,37 @@ class _Chunked(torch.autograd.Function):
         chunk: int,
         runs_BL: Tensor | None,
         x_BLGRP: Tensor,
-        rate_BGRL: Tensor,
+        dt_BLGR: Tensor,
+        A_GR: Tensor,
         B_BGLN: Tensor,
         C_BGLN: Tensor,
         state_BGNM: Tensor | None,
+        D_GRP: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         batch, length, groups, members, size = x_BLGRP.shape
-        ctx.has_state = state_BGNM is not None
+        ctx.has_state, ctx.chunk = state_BGNM is not None, chunk
         if state_BGNM is None:
             state_BGNM = x_BLGRP.new_zeros(batch, groups, B_BGLN.shape[-1], members * size)
+        rate_BGRL = (dt_BLGR * A_GR).permute(0, 2, 3, 1)
         y_BLGRP, states = torch.empty_like(x_BLGRP), [state_BGNM.contiguous()]
         for start in range(0, length, chunk):
             end = min(start + chunk, length)
-            x, B, C = x_BLGRP[:, start:end], B_BGLN[:, :, start:end], C_BGLN[:, :, start:end]
+            x = x_BLGRP[:, start:end] * dt_BLGR[:, start:end, ..., None]
+            B, C = B_BGLN[:, :, start:end], C_BGLN[:, :, start:end]
             decays = _decays(rate_BGRL, runs_BL, start, end)
             scores = decays.within_BGRTT.mul_((C @ B.transpose(2, 3))[:, :, None])
             y = (C @ states[-1]).view(batch, groups, end - start, members, size).transpose(1, 2)
             y = torch.mul(y, decays.into_BTGR1, out=y_BLGRP[:, start:end])
             y += (scores @ _by_head(x)).permute(0, 3, 1, 2, 4)
-            new = B.transpose(2, 3) @ _flat(x * decays.out_of_BTGR1)
+            if D_GRP is not None:
+                y.addcmul_(x_BLGRP[:, start:end], D_GRP)
+            new = B.transpose(2, 3) @ _flat(x.mul_(decays.out_of_BTGR1))
             new += _scaled(decays.over_BGR, states[-1])
             states = [*states, new] if keep else [new]
         if keep:
             ctx.save_for_backward(
-                x_BLGRP, rate_BGRL, B_BGLN, C_BGLN, y_BLGRP, runs_BL, *states
+                x_BLGRP, dt_BLGR, A_GR, B_BGLN, C_BGLN, D_GRP, y_BLGRP, runs_BL, *states
             )
-        ctx.chunk = chunk
         return y_BLGRP, states[-1]
 
     @staticmethod
@@ -154,36 +168,51 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx: Any, dy_BLGRP: Tensor, dstate: Tensor) -> tuple[Tensor | None, ...]:
         # Whoever calls backward under autocast would have these products rounded to 16 bits.
         with full_precision():
-            return None, None, None, *_gradients(ctx, dy_BLGRP, dstate)
+            return None, None, None, *_gradients(ctx, dy_BLGRP.contiguous(), dstate.contiguous())
 
 
 def _gradients(ctx: Any, dy_BLGRP: Tensor, dstate: Tensor) -> tuple[Tensor | None, ...]:
-    x_BLGRP, rate_BGRL, B_BGLN, C_BGLN, y_BLGRP, runs_BL, *states = ctx.saved_tensors
-    length = x_BLGRP.shape[1]
-    dx_BLGRP, dB, dC = (torch.empty_like(t) for t in (x_BLGRP, B_BGLN, C_BGLN))
-    ends = []
-    dstate = dstate.contiguous()
+    x_BLGRP, dt_BLGR, A_GR, B, C, D_GRP, y_BLGRP, runs_BL, *states = ctx.saved_tensors
+    dx_BLGRP, ddt_BLGR, drate_BLGR, dB, dC = (
+        torch.empty_like(t) for t in (x_BLGRP, dt_BLGR, dt_BLGR, B, C)
+    )
+    dD = None if D_GRP is None else torch.zeros_like(D_GRP)
+    rate_BGRL = (dt_BLGR * A_GR).permute(0, 2, 3, 1)
     for number in reversed(range(len(states) - 1)):
-        start, end = number * ctx.chunk, min((number + 1) * ctx.chunk, length)
-        ends.append(_inner(dstate, states[number + 1], rate_BGRL))
-        part = slice(start, end)
-        dx_BLGRP[:, part], dB[:, :, part], dC[:, :, part], dstate = _chunk_gradients(
-            x_BLGRP[:, part],
-            B_BGLN[:, :, part],
-            C_BGLN[:, :, part],
-            dy_BLGRP[:, part],
+        start, end = number * ctx.chunk, min((number + 1) * ctx.chunk, x_BLGRP.shape[1])
+        part, maps = slice(start, end), (slice(None), slice(None), slice(start, end))
+        x, dt, dy = x_BLGRP[:, part], dt_BLGR[:, part], dy_BLGRP[:, part]
+        # Every term of y_t holds the sum of rates up to t as a factor exp(+sum), every use of x_s
+        # one with exp(-sum), and every term of the state after a chunk one with the chunk's sum.
+        dsum = (dy * y_BLGRP[:, part]).sum(-1)
+        dsum[:, -1] += _inner(dstate, states[number + 1], dt)
+        dinflow, dB[maps], dC[maps], dstate = _chunk_gradients(
+            x * dt[..., None],
+            B[maps],
+            C[maps],
+            dy,
             _decays(rate_BGRL, runs_BL, start, end),
             states[number],
             dstate,
         )
-    drate = _rate_gradient(x_BLGRP, dx_BLGRP, y_BLGRP, dy_BLGRP, ends[::-1], ctx.chunk)
-    return dx_BLGRP, drate, dB, dC, dstate if ctx.has_state else None
+        ddt = torch.sum(x * dinflow, -1, out=ddt_BLGR[:, part])
+        dsum -= ddt * dt
+        dx = torch.mul(dinflow, dt[..., None], out=dx_BLGRP[:, part])
+        if D_GRP is not None:
+            dx.addcmul_(dy, D_GRP)
+            dskip = dy * x
+            dD += dskip.sum((0, 1)).sum_to_size(D_GRP.shape)
+            dsum -= dskip.mul_(D_GRP).sum(-1)
+        drate_BLGR[:, part] = dsum.flip(1).cumsum(1, dtype=torch.float64).flip(1)
+    ddt_BLGR.addcmul_(drate_BLGR, A_GR)
+    dA = (drate_BLGR * dt_BLGR).sum((0, 1))
+    return dx_BLGRP, ddt_BLGR, dA, dB, dC, dstate if ctx.has_state else None, dD
 
 
 def _chunk_gradients(
     x: Tensor, B: Tensor, C: Tensor, dy: Tensor, decays: _Decays, state: Tensor, dstate: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of a chunk's input and maps, and of the state before it."""
+    """Gradients of a chunk's inflow and maps, and of the state before it."""
     dy_heads, x_heads = _by_head(dy), _by_head(x)
     by_decay = (dy_heads @ x_heads.transpose(3, 4)).mul_(decays.within_BGRTT)
     by_score = by_decay.sum(2)
@@ -198,22 +227,7 @@ def _chunk_gradients(
     return dx, dB, dC, dbefore
 
 
-def _inner(dstate_BGNM: Tensor, state_BGNM: Tensor, rate_BGRL: Tensor) -> Tensor:
+def _inner(dstate_BGNM: Tensor, state_BGNM: Tensor, dt_BTGR: Tensor) -> Tensor:
     """What the state after a chunk says about the chunk's whole decay (B, G, R)."""
-    return (dstate_BGNM * state_BGNM).sum(2).view(*rate_BGRL.shape[:3], -1).sum(-1)
-
-
-def _rate_gradient(
-    x: Tensor, dx: Tensor, y: Tensor, dy: Tensor, ends: list[Tensor], chunk: int
-) -> Tensor:
-    """Gradient of the rates (B, G, R, L).
-
-    Every term of y_t holds the sum of rates up to t as a factor exp(+sum), every use of x_s one
-    with exp(-sum), and every term of the state after a chunk one with the sum at its end.
-    """
-    dsum_BGRL = ((dy * y).sum(-1) - (dx * x).sum(-1)).permute(0, 2, 3, 1).contiguous()
-    length = dsum_BGRL.shape[-1]
-    last = [min((number + 1) * chunk, length) - 1 for number in range(len(ends))]
-    dsum_BGRL[..., last] += torch.stack(ends, dim=-1)
-    parts = dsum_BGRL.split(chunk, dim=-1)
-    return torch.cat([part.flip(-1).cumsum(-1).flip(-1) for part in parts], dim=-1)
+    batch, _, groups, members = dt_BTGR.shape
+    return (dstate_BGNM * state_BGNM).sum(2).view(batch, groups, members, -1).sum(-1)

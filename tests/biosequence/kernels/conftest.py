@@ -22,5 +22,3 @@ def poisoned_memory() -> Iterator[None]:
 def golden() -> Path:
     """The folder of tensors that published implementations gave."""
     return Path(__file__).parents[2] / "golden"
-
-

@@ -44,9 +44,7 @@ def test_a_named_one_runs_or_says_why_not(roots: Dispatcher) -> None:
         roots(4.0, backend="imaginary")
 
 
-def test_each_rejection_is_logged_once(
-    roots: Dispatcher, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_rejection_is_logged_once(roots: Dispatcher, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="biosequence.kernels"):
         for number in (-1.0, -4.0, 9.0):
             roots(number)
@@ -71,5 +69,3 @@ def test_an_op_is_a_function_whatever_was_imported_first() -> None:
         "assert kernels.selective_scan is selective_scan\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-

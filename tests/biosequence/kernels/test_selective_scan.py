@@ -190,9 +190,7 @@ def test_split_with_state_and_single_steps_equal_the_whole(backend: str, length:
 def test_sixteen_bits_in_and_out_with_a_state_of_32(backend: str) -> None:
     given = make(20)
     short = {name: tensor.detach().bfloat16() for name, tensor in given.items()}
-    y, state = selective_scan(
-        **short, delta_softplus=True, return_last_state=True, backend=backend
-    )
+    y, state = selective_scan(**short, delta_softplus=True, return_last_state=True, backend=backend)
     long = {name: tensor.float() for name, tensor in short.items()}
     wanted = selective_scan(**long, delta_softplus=True, backend="naive")
     assert (y.dtype, state.dtype) == (torch.bfloat16, torch.float32)

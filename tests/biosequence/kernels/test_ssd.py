@@ -115,7 +115,10 @@ def test_equals_the_definition(
     seq_idx = (torch.arange(length) // 20).expand(batch, length) if packed else None
     double = {name: tensor.detach().double() for name, tensor in given.items()}
     wanted = run("naive", double, seq_idx=seq_idx, **options)
-    assert_close(run(backend, given, seq_idx=seq_idx, **options), wanted, 2e-5)
+    found = run(backend, given, seq_idx=seq_idx, **options)
+    # With decays as fast as some of these the gradient of A is a small difference of large sums.
+    assert_close({"A": found["A"]}, {"A": wanted.pop("A")}, 1e-4)
+    assert_close(found, wanted, 1e-5)
 
 
 @pytest.mark.parametrize("backend", NAMES)
