@@ -9,6 +9,7 @@ from torch.nn.functional import logsigmoid
 
 from ..shapes import document_starts, state_dtype
 from .cpu import unnormalized
+from .frame import SHUT
 from .naive import floor_of
 
 Tensor = torch.Tensor
@@ -27,8 +28,8 @@ def bidirectional_parallel(
 ) -> Tensor:
     """Both directions as one full matrix of weights, quadratic in length: the reference."""
     dtype = state_dtype(q, k, v, i, f)
-    ahead_BHL = logsigmoid(f.double()).cumsum(-1)
-    log_r = logsigmoid((f if f_reverse is None else f_reverse).double())
+    ahead_BHL = logsigmoid(f.double()).clamp(min=SHUT).cumsum(-1)
+    log_r = logsigmoid((f if f_reverse is None else f_reverse).double()).clamp(min=SHUT)
     # On its way back a value fades once at each position it comes to, so not at its own.
     back_BHL = log_r.cumsum(-1) - log_r
     log_D = ahead_BHL[..., :, None] - ahead_BHL[..., None, :]
@@ -40,7 +41,7 @@ def bidirectional_parallel(
         document = document_starts(seq_idx).cumsum(-1)
         same = document[:, None, :, None] == document[:, None, None, :]
         log_D = log_D.masked_fill(~same, -torch.inf)
-    m_BHL = log_D.amax(-1)
+    m_BHL = log_D.amax(-1).clamp(min=SHUT)
     S_BHLL = q.to(dtype) @ k.to(dtype).transpose(-1, -2) * q.shape[-1] ** -0.5
     S_BHLL = S_BHLL * torch.exp(log_D - m_BHL[..., None]).to(dtype)
     divisor = torch.maximum(S_BHLL.sum(-1).abs(), floor_of(m_BHL.to(dtype))) + eps

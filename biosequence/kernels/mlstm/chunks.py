@@ -21,17 +21,16 @@ class Run(NamedTuple):
 
     def of(self, x: Tensor) -> Tensor:
         """View (B, H, L, ...) as (N, B, H, T, ...)."""
-        return x[:, :, self.start : self.start + self.N * self.T].unflatten(
-            2, (self.N, self.T)
-        ).movedim(2, 0)
+        part = x[:, :, self.start : self.start + self.N * self.T]
+        if self.N == 1:
+            return part.unsqueeze(0)
+        return part.unflatten(2, (self.N, self.T)).movedim(2, 0)
 
 
 def runs_of(length: int, chunk: int, most: int) -> list[Run]:
     """Runs of at most `most` chunks, and the rest of the length as a chunk of its own."""
     whole = length // chunk
-    runs = [
-        Run(first * chunk, min(most, whole - first), chunk) for first in range(0, whole, most)
-    ]
+    runs = [Run(first * chunk, min(most, whole - first), chunk) for first in range(0, whole, most)]
     if length % chunk:
         runs.append(Run(whole * chunk, 1, length % chunk))
     return runs
@@ -53,8 +52,8 @@ def scaled(q: Tensor, k: Tensor, v: Tensor, weights: Weights, dtype: torch.dtype
     k_write = _times(k, weights.write, dtype)
     q_enter = q_read if weights.simple else _times(q, weights.enter, dtype)
     k_leave = k_write if weights.simple else _times(k, weights.leave, dtype)
-    v_run = torch.empty(v.shape, dtype=dtype, device=v.device).copy_(v).flatten(0, 2)
-    return Scaled(q_read, k_write, v_run, q_enter, k_leave)
+    # The values as they are, if they lie well: a run of one chunk needs no copy.
+    return Scaled(q_read, k_write, v.to(dtype).flatten(0, 2), q_enter, k_leave)
 
 
 def _times(x: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -156,8 +155,12 @@ def backward_run(
     d_kv, d_k_sum = states.split(after[1:] * weights.depart[..., None])
     C, n = states.scaled(slice(0, -1), weights.arrive)
 
-    d_v = torch.bmm(pairs.mT, d_num).baddbmm_(x.k_leave, d_kv)
-    into.v.copy_(d_v.view(into.v.shape))
+    in_place = into.v.flatten(0, 2)
+    if in_place.data_ptr() == into.v.data_ptr():
+        torch.bmm(pairs.mT, d_num, out=in_place).baddbmm_(x.k_leave, d_kv)
+    else:
+        d_v = torch.bmm(pairs.mT, d_num).baddbmm_(x.k_leave, d_kv)
+        into.v.copy_(d_v.view(into.v.shape))
     T = d_num.shape[1]
     d_pairs = _reach(torch.baddbmm(d_den.expand(-1, -1, T), d_num, x.v.mT), weights)
     d_q, d_k = torch.bmm(d_pairs, x.k), torch.bmm(d_pairs.mT, x.q)

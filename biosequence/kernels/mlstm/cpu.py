@@ -94,6 +94,11 @@ class _Settings(NamedTuple):
     chunk: int
     raw: bool = False
 
+    @property
+    def divided(self) -> bool:
+        """Whether the op itself divides its output."""
+        return self.normalize and not self.raw
+
 
 class _Chunkwise(torch.autograd.Function):
     """The op with its gradient; m is a unit and has none."""
@@ -120,12 +125,11 @@ class _Chunkwise(torch.autograd.Function):
         if C0 is not None:
             state = torch.cat([C0.flatten(2), n0], -1)
         m = (frame.M + frame.b).to(dtype)
-        h, den = torch.empty_like(v, dtype=dtype), torch.empty_like(m)
-        runs = runs_of(L, how.chunk, max(1, PAIRS // (B * H * how.chunk**2)))
-        plans = {
-            T: Plan(frame, start, N, T, K**-0.5, dtype)
-            for start, N, T in runs_of(L, how.chunk, L)
-        }
+        least = floor_of(m)
+        h, den, size = torch.empty_like(v, dtype=dtype), torch.empty_like(m), torch.empty_like(m)
+        # A run of two chunks at least: each costs some dozens of calls, however small it is.
+        runs = runs_of(L, how.chunk, max(2, PAIRS // (B * H * how.chunk**2)))
+        plans = {T: Plan(frame, at, N, T, K**-0.5, dtype) for at, N, T in runs_of(L, how.chunk, L)}
         kept: list[Tensor] = []
         for run in runs:
             weights = plans[run.T].weights(*run)
@@ -134,76 +138,87 @@ class _Chunkwise(torch.autograd.Function):
             state = states.flat[-1]
             kept += [pairs, states.flat]
             run.of(den).copy_(run_den)
-            if how.normalize and not how.raw:
-                size = _divisor(run_den, run.of(m), how.eps)
-                torch.div(num, size[..., None], out=run.of(h))
+            if how.divided:
+                run_size = torch.maximum(run_den.abs(), run.of(least)).add_(how.eps)
+                run.of(size).copy_(run_size)
+                torch.div(num, run_size[..., None], out=run.of(h))
             else:
                 run.of(h).copy_(num)
         ctx.how, ctx.runs, ctx.plans, ctx.given = how, runs, plans, C0 is not None
-        ctx.save_for_backward(q, k, v, i, f, h, den, m, seq_idx, *kept)
+        ctx.save_for_backward(q, k, v, i, f, h, den, size, least, seq_idx, *kept)
         ctx.mark_non_differentiable(m)
         last = m if how.raw else m[..., -1].clone()
         ctx.mark_non_differentiable(last)
         if not how.raw:
             ctx.mark_non_differentiable(den)
         C, n = state.split([K * V, K], -1)
-        return (h if how.raw else h.to(v.dtype)), den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
+        return (
+            (h if how.raw else h.to(v.dtype)),
+            den,
+            C.unflatten(-1, (K, V)).clone(),
+            n.clone(),
+            last,
+        )
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_h: Tensor, d_den: Tensor, d_C: Tensor, d_n: Tensor, _: Any) -> Any:
-        q, k, v, i, f, h, den, m, seq_idx, *kept = ctx.saved_tensors
-        how = ctx.how
-        K, V = q.shape[-1], v.shape[-1]
-        slopes = [torch.empty_like(x, dtype=h.dtype) for x in (q, k, v)]
-        d_write, d_log_f = (torch.empty_like(m, dtype=torch.float64) for _ in range(2))
+        q, k, v, i, f, h, den, size, least, seq_idx, *kept = ctx.saved_tensors
+        how, (K, V) = ctx.how, (q.shape[-1], v.shape[-1])
+        slopes = Slopes(*(torch.empty_like(x, dtype=h.dtype) for x in (q, k, v)))
+        along, k_slope = torch.empty_like(den), torch.empty_like(den)
+        # An output shrinks as its divisor grows, while that is above its least value.
+        free = den.abs() >= least if how.divided else None
+        pull = torch.where(free, -den.sign(), 0.0) if how.divided else None
         d_state = torch.cat([d_C.flatten(2), d_n], -1)
+        leaving: list[Tensor] = []
         for index in reversed(range(len(ctx.runs))):
             run: Run = ctx.runs[index]
             pairs, flat = kept[2 * index : 2 * index + 2]
             weights = ctx.plans[run.T].weights(*run)
             x = scaled(run.of(q), run.of(k), run.of(v), weights, h.dtype)
-            parts = (run.of(part) for part in (h, den, m, d_h, d_den))
-            d_num, d_run_den, q_slope = _through_divisor(how, *parts)
+            d_num = torch.empty(run.of(h).shape, dtype=h.dtype, device=h.device)
+            if how.divided:
+                torch.div(run.of(d_h), run.of(size)[..., None], out=d_num)
+            else:
+                d_num.copy_(run.of(d_h))
+            run_along = torch.sum(d_num * run.of(h), -1)
+            run.of(along).copy_(run_along)
+            d_run_den = run_along * run.of(pull) if how.divided else run.of(d_den).contiguous()
             into = Slopes(*map(run.of, slopes))
-            d_state, leaving = backward_run(
+            d_state, left = backward_run(
                 x, weights, pairs, States(flat, K, V), d_num, d_run_den, d_state, into
             )
-            k_slope = (run.of(k) * into.k).sum(-1).double()
-            run.of(d_write).copy_(k_slope)
-            run.of(d_log_f).copy_(_since(q_slope - k_slope) + leaving[..., None])
+            leaving.append(left)
+            torch.sum(run.of(k) * into.k, -1, out=run.of(k_slope))
+        q_slope = _q_slope(how, along, den, d_den, size, free)
+        d_log_f = _log_f_slope(q_slope - k_slope, leaving[::-1], ctx.runs)
+        d_i, d_f = _gate_slopes(k_slope, d_log_f, i, f, seq_idx, how)
         d_q, d_k, d_v = (x.to(like.dtype) for x, like in zip(slopes, (q, k, v), strict=True))
-        d_i, d_f = _gate_slopes(d_write, d_log_f, i, f, seq_idx, how)
         d_C, d_n = d_state.split([K * V, K], -1)
         given = (d_C.unflatten(-1, (K, V)), d_n) if ctx.given else (None, None)
         return d_q, d_k, d_v, d_i, d_f, *given, None, None, None
 
 
-def _divisor(den: Tensor, m: Tensor, eps: float) -> Tensor:
-    return torch.maximum(den.abs(), floor_of(m)).add_(eps)
+def _q_slope(
+    how: _Settings, along: Tensor, den: Tensor, d_den: Tensor, size: Tensor, free: Tensor | None
+) -> Tensor:
+    """Slope of each output along its own size, which is q . dq.
 
-
-def _through_divisor(
-    how: _Settings, h: Tensor, den: Tensor, m: Tensor, d_h: Tensor, d_den: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of a run's numerator and divisor, and q . dq of each position in fp64.
-
-    q . dq is the slope of the output along its own size. It is formed here, where the numerator's
-    part and the divisor's cancel exactly, and not from the rounded gradient of q.
+    Not formed from the rounded gradient of q, but here, where the numerator's part and the
+    divisor's cancel exactly.
     """
-    d_num = torch.empty(h.shape, dtype=h.dtype, device=h.device)
-    if how.raw or not how.normalize:
-        d_num.copy_(d_h)
-        q_slope = (d_num * h).sum(-1)
-        if not how.raw:
-            return d_num, torch.zeros_like(q_slope), q_slope.double()
-        return d_num, d_den.contiguous(), (q_slope + d_den * den).double()
-    size = _divisor(den, m, how.eps)
-    torch.div(d_h, size[..., None], out=d_num)
-    along = (d_num * h).sum(-1)
-    free = den.abs() >= floor_of(m)
-    d_run_den = torch.where(free, -along * den.sign(), 0.0)
-    return d_num, d_run_den, torch.where(free, along * how.eps, along * size).double()
+    if free is not None:
+        return torch.where(free, along * how.eps, along * size)
+    return along + d_den * den if how.raw else along
+
+
+def _log_f_slope(rise: Tensor, leaving: list[Tensor], runs: list[Run]) -> Tensor:
+    """Gradient of the log forget gates: all that comes later in the chunk, and what leaves it."""
+    out = torch.empty_like(rise, dtype=torch.float64)
+    for run, left in zip(runs, leaving, strict=True):
+        run.of(out).copy_(_since(run.of(rise).double()) + left[..., None])
+    return out
 
 
 def _since(x: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from ..shapes import document_starts
 
 Tensor = torch.Tensor
 
+SHUT = -1e4
+
 
 class Frame(NamedTuple):
     """Gates of a whole sequence, in fp64: their differences are all that a weight is made of.
@@ -43,7 +45,8 @@ def frame_of(
     i: Tensor, f: Tensor, m0: Tensor | None, seq_idx: Tensor | None, exponential: bool
 ) -> Frame:
     """The frame of a sequence; with the sigmoid input gate M is -b, so that m is 0."""
-    log_f = logsigmoid(f.double())
+    # A gate of -inf shuts off what came before; so does this, and differences of sums stay numbers.
+    log_f = logsigmoid(f.double()).clamp(min=SHUT)
     b = log_f.cumsum(-1)
     c = (i.double() if exponential else logsigmoid(i.double())) - b
     before = torch.zeros_like(b[..., 0]) if m0 is None else m0.double()

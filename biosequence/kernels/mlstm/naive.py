@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from ..shapes import document_starts, state_dtype
+from .frame import SHUT
 from .state import MLSTMState
 
 Tensor = torch.Tensor
@@ -192,7 +193,7 @@ def mlstm_parallel(
     exponential = input_gate == "exp"
     state = _start(q, v, initial_state, dtype, exponential)
     log_i = i.double() if exponential else logsigmoid(i.double())
-    b_BHL = logsigmoid(f.double()).cumsum(-1)
+    b_BHL = logsigmoid(f.double()).clamp(min=SHUT).cumsum(-1)
     entry_BHL, log_D = _log_weights(log_i, b_BHL, state.m, seq_idx)
     if exponential:
         m_BHL = torch.maximum(log_D.amax(-1), entry_BHL)
@@ -236,7 +237,7 @@ def _log_weights(
 def _unit_of_new_documents(b_BHL: Tensor, f: Tensor, seq_idx: Tensor) -> Tensor:
     """What m would be at each position if its document had brought no key: it begins at 0."""
     document = document_starts(seq_idx).cumsum(-1)
-    before = b_BHL - logsigmoid(f.double())
+    before = b_BHL - logsigmoid(f.double()).clamp(min=SHUT)
     first = torch.searchsorted(document, document, side="left")
     at_start = before.gather(-1, first[:, None].expand_as(before))
     return (b_BHL - at_start).masked_fill((document == 0)[:, None], -torch.inf)

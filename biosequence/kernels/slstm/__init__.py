@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
@@ -22,10 +23,26 @@ def _unfit(x: Any, *others: Any, **options: Any) -> str | None:
     return unfit(x, *others, *options.values())
 
 
+def _numba_missing() -> str | None:
+    return None if find_spec("numba") else "numba is not installed"
+
+
+def _not_single_on_cpu(*args: Any, **options: Any) -> str | None:
+    from ..shapes import state_dtype
+
+    tensors = [value for value in args if value is not None]
+    if any(tensor.device.type != "cpu" for tensor in tensors):
+        return "a tensor is not on the CPU"
+    if str(state_dtype(*tensors)) == "torch.float64":
+        return "it computes in float32 and the input is float64"
+    return None
+
+
 _RUN = Dispatcher(
     "slstm",
     [
         Backend("triton", f"{__name__}.gpu:slstm_triton", triton_missing, _unfit),
+        Backend("cpu", f"{__name__}.cpu:slstm_cpu", _numba_missing, _not_single_on_cpu),
         Backend("naive", f"{__name__}.naive:slstm_recurrent"),
     ],
 )

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from biosequence.kernels.mlstm import MLSTMState, mlstm, mlstm_step
 
-BACKENDS = ("naive", "parallel")
+BACKENDS = ("naive", "parallel", "cpu")
 INPUTS = ("q", "k", "v", "i", "f")
 
 
