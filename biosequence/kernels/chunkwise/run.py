@@ -24,7 +24,7 @@ class Gates(NamedTuple):
     Parameters
     ----------
     row, column
-        Exponents of two (B, H, M): ``2 ** (row[t] + column[s])`` inside a chunk.
+        Exponents of two (B, H, M, 2), `exponents`: ``2 ** (row[t] + column[s])`` inside a chunk.
     enter, leave
         Factors of the state at each position, and of each position in the state (B, H, M).
     keep
@@ -99,6 +99,15 @@ def chunk_of(chunk_size: int | None) -> int:
 def padded(x: Tensor, chunk: int, fill: float) -> Tensor:
     """The last axis filled up to whole chunks."""
     return torch.nn.functional.pad(x, (0, -x.shape[-1] % chunk), value=fill)
+
+
+def exponents(x: Tensor, chunk: int) -> Tensor:
+    """Exponents (B, H, L) in fp64, base e, as pairs of fp32 to the base 2 (B, H, M, 2)."""
+    x = padded(x * LOG2E, chunk, -1e30)
+    high = x.float()
+    # What is infinite leaves nothing out.
+    low = torch.where(high.isinf(), 0.0, x - high).float()
+    return torch.stack([high, low], -1)
 
 
 class Plan:

@@ -10,7 +10,8 @@ masks, as block pointers are gone from Triton 3.9.
 # Shapes: B batch, H heads, G groups of heads that share q and k, L length, N chunks,
 # T positions of a chunk, K key width, V value width; X and Y blocks of K and V.
 # q, k (B, G, L, K) and v, out (B, H, L, V) by strides with the last axis dense; gates, divisors
-# and documents (B H or B, N T) padded; scores (B G, N, T, T); states (B H, N + 1, K, V).
+# and documents (B H or B, N T) padded, row and column as pairs (B H, N T, 2);
+# scores (B G, N, T, T); states (B H, N + 1, K, V).
 
 from __future__ import annotations
 
@@ -48,12 +49,19 @@ def _put(base, rows, cols, stride, num_rows, num_cols, value):
 
 
 @triton.jit
-def _weights(row, column, document, at, HAS_DOCUMENT: tl.constexpr):
-    """What each position s counts at each t: (T, T), zeros where t may not see s."""
+def _weights(row, column, first, document, at, HAS_DOCUMENT: tl.constexpr):
+    """What each position s counts at each t: (T, T), zeros where t may not see s.
+
+    Exponents are sums of large numbers that cancel, so each comes as its value in fp32 and what
+    that leaves out.
+    """
     seen = at[:, None] >= at[None, :]
     if HAS_DOCUMENT:
         seen = seen & (document[:, None] == document[None, :])
-    return tl.where(seen, tl.exp2(row[:, None] + column[None, :]), 0.0)
+    row, column = row + 2 * (first + at), column + 2 * (first + at)
+    exponent = tl.load(row)[:, None] + tl.load(column)[None, :]
+    exponent += tl.load(row + 1)[:, None] + tl.load(column + 1)[None, :]
+    return tl.where(seen, tl.exp2(exponent), 0.0)
 
 
 @triton.jit
@@ -141,8 +149,7 @@ def output_kernel(
     q += b * q_b + (h // R) * q_h + c * T * q_l
     v += b * v_b + h * v_h + c * T * v_l + y0
     doc_T = tl.load(document + b * N * T + c * T + at) if HAS_DOCUMENT else at
-    row_T, column_T = tl.load(row + gate + at), tl.load(column + gate + at)
-    P_TT = _weights(row_T, column_T, doc_T, at, HAS_DOCUMENT)
+    P_TT = _weights(row, column, gate, doc_T, at, HAS_DOCUMENT)
     group = (b * (H // R) + h // R) * N + c
     P_TT *= tl.load(scores + group * T * T + at[:, None] * T + at[None, :])
     if HAS_FACTOR:
@@ -250,8 +257,7 @@ def values_back_kernel(
     v += b * v_b + h * v_h + c * T * v_l + y0
     d += b * d_b + h * d_h + c * T * d_l + y0
     doc_T = tl.load(document + b * N * T + c * T + at) if HAS_DOCUMENT else at
-    row_T, column_T = tl.load(row + gate + at), tl.load(column + gate + at)
-    P_TT = _weights(row_T, column_T, doc_T, at, HAS_DOCUMENT)
+    P_TT = _weights(row, column, gate, doc_T, at, HAS_DOCUMENT)
     group = (b * (H // R) + h // R) * N + c
     P_TT *= tl.load(scores + group * T * T + at[:, None] * T + at[None, :])
     d_TY = _tile(d, at, cols, d_l, left, V - y0).to(tl.float32)
@@ -299,8 +305,8 @@ def keys_back_kernel(
     dq_TX, dk_TX = tl.zeros((T, X), tl.float32), tl.zeros((T, X), tl.float32)
     for member in range(R):
         h = g * R + member
-        gate = (b * H + h) * N * T + c * T + at
-        slot = (b * H + h) * (N + 1) + c
+        first = (b * H + h) * N * T + c * T
+        gate, slot = first + at, (b * H + h) * (N + 1) + c
         enter_T, leave_T = tl.load(enter + gate), tl.load(leave + gate)
         inverse_T = tl.load(inverse + gate)
         P_TT = tl.zeros((T, T), tl.float32)
@@ -324,8 +330,7 @@ def keys_back_kernel(
             dk_TX += leave_T[:, None] * g_X[None, :]
         if HAS_FACTOR:
             P_TT *= tl.load(factor + gate)[None, :]
-        row_T, column_T = tl.load(row + gate), tl.load(column + gate)
-        S_TT += P_TT * _weights(row_T, column_T, doc_T, at, HAS_DOCUMENT)
+        S_TT += P_TT * _weights(row, column, first, doc_T, at, HAS_DOCUMENT)
     k_TX = _tile(k + b * k_b + g * k_h + c * T * k_l + x0, at, rows, k_l, left, K - x0).to(DOT)
     dq_TX = tl.dot(S_TT.to(DOT), k_TX, dq_TX, input_precision=PRECISION)
     q_TX = _tile(q + b * q_b + g * q_h + c * T * q_l + x0, at, rows, q_l, left, K - x0).to(DOT)

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..chunkwise.run import (
-    LOG2E,
     Divisor,
     Gates,
     Kept,
     along,
     backward,
     chunk_of,
+    exponents,
     forward,
     padded,
     since,
@@ -102,14 +102,10 @@ def _gates(frame: Frame, chunk: int, scale: Tensor) -> Gates:
         leave = leave.where(left[:, None], 0.0)
         keep = keep.where((of_start == of_end)[:, None], 0.0)
         document = padded(document.int(), chunk, -1).contiguous()
-    row = (spread[2] - frame.M) * LOG2E + torch.log2(scale)
-    column = (frame.c - spread[2]) * LOG2E
-    # Finite, as the sum of two fillings is formed too.
-    rows = [
-        padded(x.float(), chunk, fill).contiguous()
-        for x, fill in ((row, -1e30), (column, -1e30), (enter, 0.0), (leave, 0.0))
-    ]
-    return Gates(*rows, keep.float().contiguous(), document)
+    rows = exponents(spread[2] - frame.M + torch.log(scale), chunk)
+    columns = exponents(frame.c - spread[2], chunk)
+    between = [padded(x.float(), chunk, 0.0).contiguous() for x in (enter, leave)]
+    return Gates(rows, columns, *between, keep.float().contiguous(), document)
 
 
 class _Chunks(torch.autograd.Function):

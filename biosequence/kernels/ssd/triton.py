@@ -13,7 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..chunkwise.run import LOG2E, Gates, Kept, along, backward, chunk_of, forward, padded, since
+from ..chunkwise.run import (
+    Gates,
+    Kept,
+    along,
+    backward,
+    chunk_of,
+    exponents,
+    forward,
+    padded,
+    since,
+)
 from ..shapes import document_starts
 from .naive import step_sizes
 
@@ -60,7 +70,7 @@ def ssd_triton(
 
 def _gates(dt_BHL: Tensor, rate_BHL: Tensor, runs_BL: Tensor | None, chunk: int) -> Gates:
     """Weights of the positions; sums of the rates begin anew in each chunk."""
-    rate_BHNT = padded(rate_BHL, chunk, 0.0).unflatten(-1, (-1, chunk))
+    rate_BHNT = padded(rate_BHL.double(), chunk, 0.0).unflatten(-1, (-1, chunk))
     sum_BHNT = rate_BHNT.cumsum(-1)
     enter, leave = torch.exp(sum_BHNT), torch.exp(sum_BHNT[..., -1:] - sum_BHNT)
     keep_BHN = enter[..., -1]
@@ -76,14 +86,14 @@ def _gates(dt_BHL: Tensor, rate_BHL: Tensor, runs_BL: Tensor | None, chunk: int)
         enter = enter.where((runs_BNT == before_BN[..., None])[:, None], 0.0)
         leave = leave.where((runs_BNT == ends_BN[..., None])[:, None], 0.0)
         keep_BHN = keep_BHN.where((before_BN == ends_BN)[:, None], 0.0)
-    row = (sum_BHNT * LOG2E).flatten(-2).contiguous()
+    sum_BHM = sum_BHNT.flatten(-2)
     # Rows beyond the end read nothing as their queries are zeros, and write nothing by the factor.
     return Gates(
-        row,
-        -row,
-        enter.flatten(-2).contiguous(),
-        leave.flatten(-2).contiguous(),
-        keep_BHN.contiguous(),
+        exponents(sum_BHM, chunk),
+        exponents(-sum_BHM, chunk),
+        enter.flatten(-2).float(),
+        leave.flatten(-2).float(),
+        keep_BHN.float().contiguous(),
         document,
         padded(dt_BHL, chunk, 0.0).contiguous(),
     )
