@@ -175,8 +175,7 @@ def backward_kernel(
         at_u, at_dt = u + b * u_b + t0 * u_l + first, delta + b * dt_b + t0 * dt_l + first
         at_z, at_dy = z + b * z_b + t0 * z_l + first, dy + b * dy_b + t0 * dy_l + first
         at_B, at_C = B + b * B_b + g * B_g + t0 * B_l, C + b * C_b + g * C_g + t0 * C_l
-        at = (b * L + t0) * channels + first
-        at_starts = starts + b * L + t0
+        at, at_starts = (b * L + t0) * channels + first, starts + b * L + t0
         states = ()
         for s in tl.static_range(S):
             states += (h_XP,)
