@@ -248,6 +248,7 @@ def test_mlstm(length: int, dtype: torch.dtype) -> None:
     {"input_gate": "sigmoid", "packed": True},
     {"input_gate": "sigmoid", "normalize": False, "heads": 1},
     {"first": False, "widths": (72, 16), "eps": 0.0, "heads": 1},
+    {"gates": 20.0, "heads": 1},
     *([{"widths": (128, 256)}] if ON_GPU else []),
 ], ids=str)  # fmt: skip
 def test_mlstm_options(options: dict[str, Any]) -> None:
