@@ -76,7 +76,8 @@ def forward_kernel(
     g, block = tl.program_id(0) // blocks, tl.program_id(0) % blocks
     first = g * members + block * X
     cols, rows = tl.arange(0, X), tl.arange(0, P)
-    real, some = cols < members - block * X, rows < N
+    width = members - block * X
+    real, some = cols < width, rows < N
     both = real[:, None] & some[None, :]
     here = (first + cols)[:, None] * N + rows[None, :]
     u, delta, z = u + b * u_b + first, delta + b * dt_b + first, z + b * z_b + first
@@ -89,32 +90,42 @@ def forward_kernel(
     if HAS_START:
         h_XP = _get(h0 + b * channels * N + here, both)
     for c in range(K):
+        t0 = b * 0 + c * S
         if KEEP:
             tl.store(kept + (b * K + c) * channels * N + here, h_XP, mask=both)
         for part in tl.static_range(S // U):
             # Loads of several positions first: they wait for memory together.
             us, dts, Bs, Cs = (), (), (), ()
             for s in tl.static_range(part * U, part * U + U):
-                inside = c * S + s < L
+                inside = t0 + s < L
                 dt_X, _ = _step_sizes(
-                    delta + s * dt_l, cols, real & inside, bias_X, HAS_BIAS, SOFTPLUS
+                    delta + s * dt_l,
+                    cols,
+                    cols < tl.where(inside, width, 0),
+                    bias_X,
+                    HAS_BIAS,
+                    SOFTPLUS,
                 )
-                us += (tl.load(u + s * u_l + cols, mask=real & inside, other=0.0),)
+                us += (
+                    tl.load(u + s * u_l + cols, mask=cols < tl.where(inside, width, 0), other=0.0),
+                )
                 dts += (dt_X,)
-                Bs += (tl.load(B + s * B_l + rows, mask=some & inside, other=0.0),)
-                Cs += (tl.load(C + s * C_l + rows, mask=some & inside, other=0.0),)
+                Bs += (tl.load(B + s * B_l + rows, mask=rows < tl.where(inside, N, 0), other=0.0),)
+                Cs += (tl.load(C + s * C_l + rows, mask=rows < tl.where(inside, N, 0), other=0.0),)
             for i in tl.static_range(U):
                 s = part * U + i
-                inside = c * S + s < L
+                inside = t0 + s < L
                 u_X, dt_X = us[i].to(tl.float32), dts[i]
                 e_XP = _decay(dt_X, A2_XP, starts + s, inside, HAS_DOCUMENT)
                 h_XP = e_XP * h_XP + (dt_X * u_X)[:, None] * Bs[i].to(tl.float32)[None, :]
                 y_X = tl.sum(h_XP * Cs[i].to(tl.float32)[None, :], 1) + D_X * u_X
                 if HAS_Z:
-                    z_X = tl.load(z + s * z_l + cols, mask=real & inside, other=0.0)
+                    z_X = tl.load(
+                        z + s * z_l + cols, mask=cols < tl.where(inside, width, 0), other=0.0
+                    )
                     z_X = z_X.to(tl.float32)
                     y_X *= z_X * _sigmoid(z_X)
-                tl.store(y + s * channels + cols, y_X, mask=real & inside)
+                tl.store(y + s * channels + cols, y_X, mask=cols < tl.where(inside, width, 0))
         u, delta, z, y = u + S * u_l, delta + S * dt_l, z + S * z_l, y + S * channels
         B, C, starts = B + S * B_l, C + S * C_l, starts + S
     tl.store(last + b * channels * N + here, h_XP, mask=both)
@@ -158,14 +169,13 @@ def backward_kernel(
     g, block = tl.program_id(0) // blocks, tl.program_id(0) % blocks
     first = g * members + block * X
     cols, rows = tl.arange(0, X), tl.arange(0, P)
-    real, some = cols < members - block * X, rows < N
-    both = real[:, None] & some[None, :]
+    width = members - block * X
+    real, both = cols < width, (cols < width)[:, None] & (rows < N)[None, :]
     here = (first + cols)[:, None] * N + rows[None, :]
     A_XP = _get(A + here, both)
     D_X = _get(D + first + cols, real) if HAS_D else tl.zeros((X,), tl.float32)
     bias_X = _get(bias + first + cols, real) if HAS_BIAS else D_X
-    dh_XP = _get(dlast + b * channels * N + here, both)
-    dA_XP = tl.zeros((X, P), tl.float32)
+    dh_XP, dA_XP = _get(dlast + b * channels * N + here, both), tl.zeros((X, P), tl.float32)
     dD_X, dbias_X = tl.zeros((X,), tl.float32), tl.zeros((X,), tl.float32)
     # Partial gradients of the maps: (blocks of all groups, B, L, N).
     maps = (tl.program_id(0) * tl.num_programs(1) + b) * L * N + rows
@@ -180,20 +190,20 @@ def backward_kernel(
         for s in tl.static_range(S):
             states += (h_XP,)
             inside = t0 + s < L
-            mask = real & inside
+            mask = cols < tl.where(inside, width, 0)
             dt_X, _ = _step_sizes(at_dt + s * dt_l, cols, mask, bias_X, HAS_BIAS, SOFTPLUS)
             x_X = dt_X * _get(at_u + s * u_l + cols, mask)
-            B_P = _get(at_B + s * B_l + rows, some & inside)
+            B_P = _get(at_B + s * B_l + rows, rows < tl.where(inside, N, 0))
             e_XP = _decay(dt_X, A_XP * LOG2E, at_starts + s, inside, HAS_DOCUMENT)
             h_XP = e_XP * h_XP + x_X[:, None] * B_P[None, :]
         for s in tl.static_range(S - 1, -1, -1):
             inside = t0 + s < L
-            mask = real & inside
+            mask = cols < tl.where(inside, width, 0)
             dt_X, raw_X = _step_sizes(at_dt + s * dt_l, cols, mask, bias_X, HAS_BIAS, SOFTPLUS)
             u_X = _get(at_u + s * u_l + cols, mask)
             dy_X = _get(at_dy + s * dy_l + cols, mask)
-            B_P = _get(at_B + s * B_l + rows, some & inside)
-            C_P = _get(at_C + s * C_l + rows, some & inside)
+            B_P = _get(at_B + s * B_l + rows, rows < tl.where(inside, N, 0))
+            C_P = _get(at_C + s * C_l + rows, rows < tl.where(inside, N, 0))
             z_X = _get(at_z + s * z_l + cols, mask) if HAS_Z else dy_X
             e_XP = _decay(dt_X, A_XP * LOG2E, at_starts + s, inside, HAS_DOCUMENT)
             dh_XP, q_XP, du_X, ddt_X, dB_P, dC_P, dz_X, dD_step_X = _reverse_step(
@@ -208,8 +218,8 @@ def backward_kernel(
             tl.store(ddelta + at + s * channels + cols, ddt_X, mask=mask)
             if HAS_Z:
                 tl.store(dz + at + s * channels + cols, dz_X, mask=mask)
-            tl.store(dB + maps + (t0 + s) * N, dB_P, mask=some & inside)
-            tl.store(dC + maps + (t0 + s) * N, dC_P, mask=some & inside)
+            tl.store(dB + maps + (t0 + s) * N, dB_P, mask=rows < tl.where(inside, N, 0))
+            tl.store(dC + maps + (t0 + s) * N, dC_P, mask=rows < tl.where(inside, N, 0))
     tl.store(dh0 + b * channels * N + here, dh_XP, mask=both)
     tl.store(dA + b * channels * N + here, dA_XP, mask=both)
     tl.store(dD + b * channels + first + cols, dD_X, mask=real)
