@@ -4,19 +4,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..compiled_loops import not_single_on_cpu, numba_missing
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+
+def _unfit(x: Any, weight: Any, *others: Any) -> str | None:
+    if weight.shape[1] > 8:
+        return f"its kernel has windows of up to 8 positions, not {weight.shape[1]}"
+    return unfit(x, weight, *others)
+
+
 _RUN = Dispatcher(
     "causal_conv1d",
     [
+        Backend("triton", f"{__name__}.gpu:causal_conv1d_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.cpu:causal_conv1d_cpu", numba_missing, not_single_on_cpu),
         Backend("shifts", f"{__name__}.shifts:causal_conv1d_shifts"),
         Backend("naive", f"{__name__}.naive:causal_conv1d_naive"),

@@ -4,19 +4,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 from .state import MLSTMState
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+
+def _unfit(*args: Any, **options: Any) -> str | None:
+    return unfit(*args, *options.values())
+
+
 _RUN = Dispatcher(
     "mlstm",
     [
+        Backend("triton", f"{__name__}.triton:mlstm_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.cpu:mlstm_chunkwise"),
         Backend("naive", f"{__name__}.naive:mlstm_recurrent"),
         Backend("parallel", f"{__name__}.naive:mlstm_parallel"),
@@ -25,6 +32,7 @@ _RUN = Dispatcher(
 _RUN_BOTH = Dispatcher(
     "mlstm_bidirectional",
     [
+        Backend("triton", f"{__name__}.bidirectional:bidirectional_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.bidirectional:bidirectional_chunkwise"),
         Backend("parallel", f"{__name__}.bidirectional:bidirectional_parallel"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch.nn.functional import logsigmoid
 
@@ -58,6 +60,37 @@ def bidirectional_chunkwise(
     seq_idx: Tensor | None = None,
 ) -> Tensor:
     """Both directions from two chunkwise passes, at a cost linear in length."""
+    return _from_two_passes(unnormalized, q, k, v, i, f, f_reverse, eps, seq_idx)
+
+
+def bidirectional_triton(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    i: Tensor,
+    f: Tensor,
+    *,
+    f_reverse: Tensor | None = None,
+    eps: float = 1e-6,
+    seq_idx: Tensor | None = None,
+) -> Tensor:
+    """The same two passes on the GPU."""
+    from .triton import unnormalized
+
+    return _from_two_passes(unnormalized, q, k, v, i, f, f_reverse, eps, seq_idx)
+
+
+def _from_two_passes(
+    unnormalized: Callable[..., tuple[Tensor, Tensor, Tensor]],
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    i: Tensor,
+    f: Tensor,
+    f_reverse: Tensor | None,
+    eps: float,
+    seq_idx: Tensor | None,
+) -> Tensor:
     dtype = state_dtype(q, k, v, i, f)
     f_reverse = f if f_reverse is None else f_reverse
     ahead = unnormalized(q, k, v, i, f, seq_idx)

@@ -4,19 +4,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..compiled_loops import not_single_on_cpu, numba_missing
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+def _unfit(u: Any, delta: Any, A: Any, *others: Any, **options: Any) -> str | None:
+    if A.shape[1] > 512:
+        return f"its kernel holds states of up to 512 numbers a channel, not {A.shape[1]}"
+    return unfit(u, delta, A, *others, *options.values())
+
+
 _RUN = Dispatcher(
     "selective_scan",
     [
+        Backend("triton", f"{__name__}.gpu:selective_scan_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.cpu:selective_scan_cpu", numba_missing, not_single_on_cpu),
         Backend("recompute", f"{__name__}.recompute:selective_scan_recompute"),
         Backend("naive", f"{__name__}.naive:selective_scan_naive"),

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..compiled_loops import not_single_on_cpu, numba_missing
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 from .state import SLSTMState
 
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def _unfit(x: Any, *others: Any, **options: Any) -> str | None:
+    if x.shape[-1] > 128:
+        return f"its kernel has heads of up to 128 numbers, not {x.shape[-1]}"
+    return unfit(x, *others, *options.values())
+
+
 _RUN = Dispatcher(
     "slstm",
     [
+        Backend("triton", f"{__name__}.gpu:slstm_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.cpu:slstm_cpu", numba_missing, not_single_on_cpu),
         Backend("naive", f"{__name__}.naive:slstm_recurrent"),
     ],

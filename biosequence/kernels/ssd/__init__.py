@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..dispatch import Backend, Dispatcher
+from ..gpu import triton_missing, unfit
 from ..shapes import Shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def _unfit(*args: Any, **options: Any) -> str | None:
+    return unfit(*args, *options.values())
 
 
 def _has_no_doubles(x: Tensor, *args: Any, **options: Any) -> str | None:
@@ -22,6 +27,7 @@ def _has_no_doubles(x: Tensor, *args: Any, **options: Any) -> str | None:
 _RUN = Dispatcher(
     "ssd",
     [
+        Backend("triton", f"{__name__}.triton:ssd_triton", triton_missing, _unfit),
         Backend("cpu", f"{__name__}.cpu:ssd_cpu", accepts=_has_no_doubles),
         Backend("naive", f"{__name__}.naive:ssd_naive"),
     ],

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from biosequence.errors import InputError
 from biosequence.kernels import backends, causal_conv1d, causal_conv1d_step
 
-NAMES = [name for name, reason in backends()["causal_conv1d"] if not reason]
+NAMES = [name for name, reason in backends()["causal_conv1d"] if not reason and name != "triton"]
 
 
 def make(length: int = 9, channels: int = 6, width: int = 4, dtype: torch.dtype = torch.float32):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from biosequence.errors import InputError, UsageError
 from biosequence.kernels import backends, selective_scan, selective_scan_step
 
-NAMES = [name for name, reason in backends()["selective_scan"] if not reason]
+NAMES = [name for name, reason in backends()["selective_scan"] if not reason and name != "triton"]
 DOUBLE = [name for name in NAMES if name != "cpu"]
 CASES = [
     "len1_d4_n4_D_z_bias_softplus",

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from biosequence.errors import InputError
 from biosequence.kernels import backends, selective_scan, ssd, ssd_step
 
-NAMES = [name for name, reason in backends()["ssd"] if not reason]
+NAMES = [name for name, reason in backends()["ssd"] if not reason and name != "triton"]
 TIMED = ("x", "dt", "B", "C", "z")
 OPTIONAL = ("D", "z", "dt_bias", "initial_states")
 
