@@ -13,7 +13,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-# (2^f - 1) / f on [-1/2, 1/2], lowest power first: 2^0 is exactly 1.
+# (2^f - 1) / f on [-1/2, 1/2], lowest power first: 2^0 is exactly 1, and a decay near 1 has the
+# right rate. An error of 2^f itself would add up over a long memory.
 POWERS_OF_2 = (
     0.6931471435051639,
     0.24022351343237064,

@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..exponentials import LOG2_E
 from ..parallel import share_out
 from ..shapes import document_starts
-from .loops import CHUNK, LOG2_E, WIDTH, backward_tasks, forward_tasks
+from .loops import CHUNK, WIDTH, backward_tasks, forward_tasks
 from .prepare import channels_last, maps_last
 
 logging.getLogger("biosequence.kernels").info(

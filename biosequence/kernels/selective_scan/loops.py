@@ -5,65 +5,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ..compiling import compiled
+from ..exponentials import LOG2_E, exp2, sigmoid
 
 WIDTH = 64
 CHUNK = 64
 LN_2 = np.float32(0.6931471805599453)
-LOG2_E = np.float32(1.4426950408889634)
-# (2^f - 1) / f on [-1/2, 1/2], lowest power first: relative error 4.3e-7, so that a decay's rate is
-# right to that and 2^0 is exactly 1. An error of 2^f itself would add up over a long memory.
-POWERS_OF_2 = (
-    0.6931471435051639,
-    0.24022351343237064,
-    0.055505002167730584,
-    0.009666245419974172,
-    0.0013333537386235443,
-)
-
-
-@intrinsic
-def _exp2(typing_context: Any, x: Any) -> Any:
-    """2^x in operations that fill vectors: the library's function takes one number at a time."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        single, whole = ir.FloatType(), ir.IntType(32)
-
-        def number(value: float) -> ir.Constant:
-            return ir.Constant(single, float(np.float32(value)))
-
-        (x,) = args
-        # Within the exponents of float32. NaN becomes a bound, but reaches the state by the inflow.
-        x = builder.select(builder.fcmp_ordered(">", x, number(-126)), x, number(-126))
-        x = builder.select(builder.fcmp_ordered("<", x, number(127)), x, number(127))
-        nearest = builder.call(builder.module.declare_intrinsic("llvm.rint", [single]), [x])
-        f = builder.fsub(x, nearest)
-        power = number(POWERS_OF_2[-1])
-        for coefficient in (*POWERS_OF_2[-2::-1], 1.0):
-            power = builder.fmul(power, f, flags=("contract",))
-            power = builder.fadd(power, number(coefficient), flags=("contract",))
-        exponent = builder.shl(builder.fptosi(nearest, whole), ir.Constant(whole, 23))
-        return builder.bitcast(builder.add(builder.bitcast(power, whole), exponent), single)
-
-    return types.float32(types.float32), build
-
-
-@compiled
-def _sigmoid(x):
-    return np.float32(1) / (np.float32(1) + _exp2(-LOG2_E * x))
 
 
 @compiled
 def _softplus(x):
     # log(1 + t) = 2 artanh(t / (2 + t)), right for small t too, where 1 + t would round it away.
-    t = _exp2(-LOG2_E * abs(x))
+    t = exp2(-LOG2_E * abs(x))
     s = t / (np.float32(2) + t)
     square = s * s
     series = np.float32(1 / 13)
@@ -118,7 +73,7 @@ def _forward(extent, softplus, u, delta, A, B, C, D, z, bias, starts, y, ungated
         for n in range(len(A)):
             b, c = B[t, group, n], C[t, group, n]
             for j in range(WIDTH):
-                new = _exp2(steps[j] * A[n, j]) * state[n, j] + inflow[j] * b
+                new = exp2(steps[j] * A[n, j]) * state[n, j] + inflow[j] * b
                 state[n, j] = new
                 out[j] += new * c
         for m in range(width):
@@ -129,7 +84,7 @@ def _forward(extent, softplus, u, delta, A, B, C, D, z, bias, starts, y, ungated
         if len(z) > 0:
             for m in range(width):
                 gate = z[t, start + m]
-                y[t, start + m] *= gate * _sigmoid(gate)
+                y[t, start + m] *= gate * sigmoid(gate)
     h[:] = state
 
 
@@ -188,7 +143,7 @@ def _chunk_states(extent, softplus, u, delta, A, B, bias, starts, states, decays
         for n in range(len(A)):
             b = B[t, group, n]
             for j in range(WIDTH):
-                decay = _exp2(steps[t, j] * A[n, j])
+                decay = exp2(steps[t, j] * A[n, j])
                 decays[t, n, j] = decay
                 states[t + 1, n, j] = decay * states[t, n, j] + inflow[j] * b
         if starts[t]:
@@ -206,7 +161,7 @@ def _chunk_gate(extent, z, ungated, dy, dz):
     for t in range(len(z)):
         for m in range(width):
             gate, g = z[t, start + m], dy[t, start + m]
-            open_ = _sigmoid(gate)
+            open_ = sigmoid(gate)
             dy[t, start + m] = g * gate * open_
             dz[t, start + m] = g * ungated[t, start + m] * open_ * (1 + gate * (1 - open_))
 
@@ -257,6 +212,6 @@ def _chunk_steps(extent, softplus, delta, bias, ddelta, dbias):
     for t in range(len(delta)):
         if softplus:
             for m in range(width):
-                ddelta[t, start + m] *= _sigmoid(delta[t, start + m] + bias[start + m])
+                ddelta[t, start + m] *= sigmoid(delta[t, start + m] + bias[start + m])
         for m in range(width):
             dbias[start + m] += ddelta[t, start + m]
