@@ -112,7 +112,8 @@ def command(session: Session, model: str, input: Path | None, **given: Any) -> N
             )
     for name, value in summary.items():
         if value is not None and value != {}:
-            session.say(f"{name.replace('_', ' ')}: {value}")
+            shown = f"{value:.6g}" if isinstance(value, float) else value
+            session.say(f"{name.replace('_', ' ')}: {shown}")
     session.result(summary)
 
 
@@ -137,9 +138,10 @@ def _task(input: Path | None, given: dict[str, Any]) -> str:
     for name, owner in belongs.items():
         option = f"--{name.replace('_', '-')}"
         if given[name] is not None and owner != task:
+            wanted = "--vcf" if owner == "variants" else "--mutations"
             raise UsageError(
-                f"{option} belongs to {'--vcf' if owner == 'variants' else '--mutations'}.",
-                fix=f"Leave {option} out.",
+                f"{option} belongs to {wanted}.",
+                fix=f"Give the file to score with {wanted} FILE, or leave {option} out.",
             )
         if given[name] is None and owner == task and name != "context":
             raise UsageError(f"{named[0]} needs {option}.", fix=f"Add {option} FASTA.")
