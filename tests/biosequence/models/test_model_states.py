@@ -6,6 +6,8 @@ import pytest
 import torch
 
 TOLERANCE = 1e-4
+# What fp32 does to logits of order 1 when sums are cut otherwise.
+ROUNDING = 5e-5
 
 
 def ids(*shape, seed=0):
@@ -88,7 +90,7 @@ def test_padded_equals_unpadded(tiny, kind, side):
         batch[i, span], mask[i, span] = rows[i][0], 1
     logits = model(batch, attention_mask=mask).logits
     for i, span in enumerate(spans):
-        assert far(logits[i, span], model(rows[i]).logits[0]) < 2e-5
+        assert far(logits[i, span], model(rows[i]).logits[0]) < ROUNDING
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -104,7 +106,7 @@ def test_a_state_after_padding_is_the_state_without(tiny, causal_kind, side):
     padded = model(batch, attention_mask=mask, use_cache=True).cache_params
     assert padded.position.tolist() == plain.position.tolist() == [n]
     a, b = (model(rest, cache_params=cache).logits for cache in (plain, padded))
-    assert far(a, b) < 2e-5
+    assert far(a, b) < ROUNDING
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -123,11 +125,11 @@ def test_padding_behind_a_state_changes_nothing(tiny, causal_kind, side):
     for i, span in enumerate(spans):
         own = cache.select_rows(torch.tensor([i]))
         plain = model(rests[i], cache_params=own, use_cache=True, output_hidden_states=True)
-        assert far(padded.logits[i, span], plain.logits[0]) < 5e-5
+        assert far(padded.logits[i, span], plain.logits[0]) < ROUNDING
         for one, other in zip(padded.hidden_states, plain.hidden_states, strict=True):
-            assert far(one[i, span], other[0]) < 5e-5
+            assert far(one[i, span], other[0]) < ROUNDING
         alone = model(last[i : i + 1], cache_params=plain.cache_params).logits
-        assert far(after[i : i + 1], alone) < 5e-5
+        assert far(after[i : i + 1], alone) < ROUNDING
 
 
 @torch.no_grad()
@@ -135,7 +137,7 @@ def test_a_batch_equals_its_rows(tiny, kind):
     model, x = tiny(kind), ids(3, 19)
     batch = model(x).logits
     for i in range(3):
-        assert far(batch[i], model(x[i : i + 1]).logits[0]) < 2e-5
+        assert far(batch[i], model(x[i : i + 1]).logits[0]) < ROUNDING
 
 
 @torch.no_grad()
@@ -149,7 +151,7 @@ def test_packed_documents_do_not_see_each_other(tiny, kind):
     else:
         alone = [a, b, c]
         packed = model(torch.cat((a, b, c), 1), seq_idx=documents).logits
-    assert far(packed, torch.cat([model(x).logits for x in alone], 1)) < 2e-5
+    assert far(packed, torch.cat([model(x).logits for x in alone], 1)) < ROUNDING
 
 
 @pytest.mark.parametrize("beams", [1, 3])
@@ -187,7 +189,7 @@ def test_pieces_of_nothing_but_padding_change_nothing(tiny, causal_kind):
     alone = model(row).logits
     model.config.prefill_chunk = 4
     output = model(batch, attention_mask=mask, use_cache=True)
-    assert far(output.logits[:, 11:], alone) < 2e-5
+    assert far(output.logits[:, 11:], alone) < ROUNDING
     assert output.cache_params.position.tolist() == [7]
 
 
