@@ -61,7 +61,7 @@ class CharacterTokenizer(BioTokenizer):
 
     def _complaint(self, letter: str) -> tuple[str, str]:
         """What a refused letter is, and what to do."""
-        return "no letter of this alphabet", 'Correct it, or give other="unknown".'
+        return "no letter of this alphabet", 'Correct it (python: other="unknown").'
 
     def _splitting(self) -> Splitting:
         groups: dict[str, str] = {}

@@ -151,4 +151,4 @@ def refusal(letter: str) -> tuple[str, str]:
         return "RNA, not DNA", 'Give uracil="T" to read U as T.'
     if letter.upper() in BASES + AMBIGUOUS:
         return "a soft-masked base", 'Give soft_masked="upper" to read it, "N" to hide it.'
-    return "no letter of DNA", 'Correct the sequence, or give other="unknown".'
+    return "no letter of DNA", 'Correct the sequence (python: other="unknown").'

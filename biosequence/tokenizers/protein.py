@@ -98,5 +98,5 @@ class ProteinTokenizer(CharacterTokenizer):
         if letter in RESIDUES.lower():
             return "an insertion", 'Give insertions="upper" to read it, "drop" to leave it out.'
         if letter == "*":
-            return "a stop", 'Take it off, or give other="unknown".'
-        return "no letter for a residue", 'Correct the sequence, or give other="unknown".'
+            return "a stop", 'Take it off (python: other="unknown").'
+        return "no letter for a residue", 'Correct the sequence (python: other="unknown").'

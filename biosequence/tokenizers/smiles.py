@@ -98,7 +98,7 @@ class SmilesTokenizer(BioTokenizer):
             tokens = self._pattern.findall(text)
             place = sum(map(len, tokens[: ids.index(-1)]))
             what = "no part of SMILES"
-            fix = 'Correct the line (a name or a header in it?), or give other="unknown".'
+            fix = 'Correct the line: a name or a header in it? (python: other="unknown")'
             raise unknown_letter(text[place], start + place, name, what, fix)
         return np.array(ids, dtype=np.int64)
 
