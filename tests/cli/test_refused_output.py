@@ -46,7 +46,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small tmpfs needs root and the right to mount")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    # A thread of a reader may still hold a file for a moment.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def files(folder: Path) -> set[str]:
