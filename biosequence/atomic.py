@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -121,7 +122,12 @@ def _sync(path: Path) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
+        # A writer's threads may put another file there while the folder is being emptied.
+        for wait in (0.0, 0.05, 0.2, 0.5, 1.0):
+            time.sleep(wait)
+            shutil.rmtree(path, ignore_errors=True)
+            if not path.exists():
+                return
     else:
         # Where the parent is a file there is nothing to remove.
         with suppress(NotADirectoryError):

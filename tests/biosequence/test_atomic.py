@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,23 @@ def test_a_file_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
             partial.write_text("new")
     assert (tmp_path / "folder" / "kept.txt").read_text() == "kept"
     assert [item.name for item in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_is_still_written_to_goes_too(tmp_path: Path) -> None:
+    """As zarr's threads do, which go on for a moment after one of them failed."""
+    done = threading.Event()
+
+    def write(folder: Path) -> None:
+        for number in range(200):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                (folder / f"{number}.txt").write_text("late")
+                time.sleep(0.0005)
+        done.set()
+
+    with pytest.raises(ValueError, match="full"), atomic_path(tmp_path / "store") as partial:
+        partial.mkdir()
+        threading.Thread(target=write, args=(partial,)).start()
+        time.sleep(0.005)
+        raise ValueError("full")
+    assert done.wait(10)
+    assert list(tmp_path.iterdir()) == []
