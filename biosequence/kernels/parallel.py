@@ -16,10 +16,13 @@ import torch
 
 # Ranges for each thread: the last ones to finish wait less for each other.
 SHARES = 2
+# Below about two milliseconds a second thread costs more than it does: torch's own threads, which
+# wait for their next product without giving way, still hold the other cores.
+LEAST_WORK = 1 << 22
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 
-def share_out(kernel: Callable[..., None], num_tasks: int, *args: Any) -> None:
+def share_out(kernel: Callable[..., None], num_tasks: int, work: int, *args: Any) -> None:
     """Call ``kernel(start, end, *args)`` for ranges that make up all tasks, and wait for them.
 
     Parameters
@@ -28,11 +31,13 @@ def share_out(kernel: Callable[..., None], num_tasks: int, *args: Any) -> None:
         A compiled function that lets go of the interpreter's lock.
     num_tasks
         Number of tasks, all of about the same work.
+    work
+        Turns of the innermost loop in all of them.
     args
         The rest of its arguments.
     """
     threads = min(torch.get_num_threads(), num_tasks)
-    if threads == 1:
+    if threads == 1 or work < LEAST_WORK:
         kernel(0, num_tasks, *args)
         return
     shares = min(num_tasks, threads * SHARES)

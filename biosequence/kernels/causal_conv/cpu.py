@@ -71,7 +71,9 @@ class _Window(torch.autograd.Function):
         y_BLD = torch.empty_like(x_BLD)
         given = _arrays(x_BLD, weight_WD, bias_D, before_BPD, documents_BE)
         extents = _extents(x_BLD.shape[2])
-        share_out(forward_tasks, len(x_BLD) * len(extents), extents, silu, *given, y_BLD.numpy())
+        work = x_BLD.numel() * len(weight_WD)
+        tasks = len(x_BLD) * len(extents)
+        share_out(forward_tasks, tasks, work, extents, silu, *given, y_BLD.numpy())
         return y_BLD
 
     @staticmethod
@@ -87,7 +89,8 @@ class _Window(torch.autograd.Function):
         dbias = torch.zeros(batch, blocks, WIDTH)
         results = (one.numpy() for one in (dx_BLD, dbefore, dweight, dbias))
         dy = dy_BLD.contiguous().numpy()
-        share_out(backward_tasks, batch * blocks, extents, ctx.silu, *given, dy, *results)
+        work = 2 * x_BLD.numel() * len(weight_WD)
+        share_out(backward_tasks, batch * blocks, work, extents, ctx.silu, *given, dy, *results)
         channels = x_BLD.shape[2]
         dweight_WD = dweight.sum(0).transpose(0, 1).flatten(1)[:, :channels]
         dbias_D = None if bias_D is None else dbias.sum(0).flatten()[:channels]

@@ -148,7 +148,8 @@ class _Scan(torch.autograd.Function):
             starts_BL,
         )
         arrays = _arrays(*inputs, y_BLD, ungated_BLD, kept, h_BKNW)
-        share_out(forward_tasks, batch * blocks.number, blocks.extents(), softplus, *arrays)
+        tasks, work = batch * blocks.number, 2 * u_BLD.numel() * size
+        share_out(forward_tasks, tasks, work, blocks.extents(), softplus, *arrays)
         ctx.save_for_backward(*inputs, ungated_BLD, kept)
         ctx.blocks, ctx.softplus = blocks, softplus
         ctx.given = tuple(t is not None for t in (D_D, bias_D, z_BLD, h0_BDN))
@@ -176,7 +177,8 @@ class _Scan(torch.autograd.Function):
         arrays = _arrays(
             *inputs, ungated_BLD, dy_BLD, kept, dh, du, ddelta, dA, dB, dC, dD, dz, dbias
         )
-        share_out(backward_tasks, batch * blocks.number, blocks.extents(), ctx.softplus, *arrays)
+        tasks, work = batch * blocks.number, 3 * u_BLD.numel() * size
+        share_out(backward_tasks, tasks, work, blocks.extents(), ctx.softplus, *arrays)
         per_group = (batch, groups, blocks.per_group, length, size)
         dB, dC = (maps.view(per_group).sum(2).transpose(1, 2) for maps in (dB, dC))
         optional = (dD.sum(0), dbias.sum(0), dz, blocks.join(dh))

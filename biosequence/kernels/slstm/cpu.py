@@ -62,7 +62,7 @@ class _Cells(torch.autograd.Function):
         last = first.clone(memory_format=torch.contiguous_format)
         offset = bias.transpose(0, 1).reshape(H, 4 * D).contiguous()
         arrays = _arrays(x_BLGHD.contiguous(), forth, offset, starts, last, y, kept)
-        share_out(forward_tasks, B * H, H, *arrays)
+        share_out(forward_tasks, B * H, 4 * L * B * H * D * D, H, *arrays)
         ctx.save_for_backward(recurrent, first, starts, y, kept)
         return y, last
 
@@ -75,7 +75,7 @@ class _Cells(torch.autograd.Function):
         dx = y.new_empty(B, L, 4, H, D)
         dfirst = dlast.clone(memory_format=torch.contiguous_format)
         arrays = _arrays(back, starts, first.contiguous(), kept, dy.contiguous(), dfirst, dx)
-        share_out(backward_tasks, B * H, H, *arrays)
+        share_out(backward_tasks, B * H, 8 * L * B * H * D * D, H, *arrays)
         before = torch.cat([first[0][:, None], y[:, :-1]], 1)
         before = before.masked_fill(starts[..., None, None], 0.0)
         slopes = dx.permute(3, 0, 1, 2, 4).reshape(H, B * L, 4 * D)
