@@ -74,9 +74,10 @@ notebooks: $(VENV)/.ready-docs
 wheel: $(VENV)/.ready-test
 	$(BIN)/python -m build --wheel --outdir dist
 
-# Tens of minutes and some gigabytes in the temporary folder; benchmarks/README.md has smaller sizes.
+# An hour or more and some gigabytes in the temporary folder; benchmarks/README.md has smaller sizes.
 bench: $(VENV)/.ready-bench
-	@set -e; for script in benchmarks/annotate_*.py benchmarks/tokenizers_*.py; do \
+	@set -e; for script in benchmarks/annotate_*.py benchmarks/tokenizers_*.py \
+	    benchmarks/kernels_*.py benchmarks/long_*.py; do \
 	    echo "$$script"; $(BIN)/python "$$script"; done
 
 clean:
