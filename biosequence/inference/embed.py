@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,10 @@ from torch import Tensor
 from ..errors import UsageError
 from ..progress import progress
 from .batches import run_in_batches
-from .embedding_files import open_writer
+from .embedding_files import check_output, open_writer
 from .long import CHUNK
 from .records import EncodedRecord, encode_record, read_records, strands_of
+from .resumable import ResumableRows, fingerprint
 from .score import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -129,6 +132,7 @@ def embed_file(
     strands: str = "forward",
     batch_size: int = BATCH_SIZE,
     chunk: int = CHUNK,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Embed every record of a file, streaming, into one of three formats.
 
@@ -141,6 +145,8 @@ def embed_file(
     output
         ``.npz`` (arrays `names` and `embeddings`; with tokens also `offsets`), ``.h5ad`` (names in
         obs, vectors in X) or ``.parquet``. It appears when it is whole.
+    resume
+        Go on where a stopped run of the same options and input was.
 
     Returns
     -------
@@ -155,10 +161,12 @@ def embed_file(
     check_layer(loaded.model, layer)
     check_pool(pool, strands)
     facts = {"model": str(loaded.path), "layer": layer, "pool": pool, "strands": strands}
-    with open_writer(output, per_token=pool == "tokens", facts=facts) as writer:
+    check_output(output)
+    key = fingerprint({"task": "embed", **facts}, (input, loaded.path))
+    with ResumableRows(output, key, resume=resume) as rows:
         found = embed_records(
             loaded,
-            read_records(loaded, input),
+            islice(read_records(loaded, input), rows.count, None),
             layer=layer,
             pool=pool,
             strands=strands,
@@ -166,8 +174,12 @@ def embed_file(
             chunk=chunk,
         )
         for one in progress(found, what="embedding", unit=" records"):
-            writer.add(one.name, one.vectors)
-        writer.finish()
+            rows.append(_as_row(one))
+        with open_writer(output, per_token=pool == "tokens", facts=facts) as writer:
+            for row in rows.rows():
+                writer.add(row["name"], _vectors(row))
+            writer.finish()
+        rows.discard()
     return {
         "output": str(output),
         "records": writer.records,
@@ -175,6 +187,17 @@ def embed_file(
         "width": writer.width,
         **facts,
     }
+
+
+def _as_row(one: Embedding) -> dict[str, Any]:
+    """An embedding as a line of text: the very bits of its numbers."""
+    vectors = np.ascontiguousarray(one.vectors, dtype="<f4")
+    data = base64.b64encode(vectors.tobytes()).decode("ascii")
+    return {"name": one.name, "shape": list(vectors.shape), "data": data}
+
+
+def _vectors(row: dict[str, Any]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(row["data"]), dtype="<f4").reshape(row["shape"])
 
 
 def check_layer(model: Any, layer: int) -> int:

@@ -53,6 +53,23 @@ def open_writer(
     >>> found["names"].tolist(), found["embeddings"].shape
     (['a', 'b'], (2, 3))
     """
+    check_output(output)
+    with ExitStack() as stack:
+        partial = stack.enter_context(atomic_path(output))
+        writer = _WRITERS[Path(output).suffix](partial, per_token, facts)
+        yield stack.enter_context(writer)
+
+
+def check_output(output: str | Path) -> None:
+    """Refuse an output that could not be written in the end.
+
+    Raises
+    ------
+    InputError
+        Another ending, or a folder of that name.
+    MissingExtraError
+        The format's library is not installed.
+    """
     ending = Path(output).suffix
     if ending not in _WRITERS:
         raise InputError(
@@ -68,9 +85,6 @@ def open_writer(
             where=str(output),
             fix="pip install pyarrow, or name a file that ends in .npz or .h5ad.",
         )
-    with ExitStack() as stack:
-        partial = stack.enter_context(atomic_path(output))
-        yield stack.enter_context(_WRITERS[ending](partial, per_token, facts))
 
 
 class EmbeddingWriter(ABC):

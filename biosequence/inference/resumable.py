@@ -116,6 +116,10 @@ class ResumableRows:
         with atomic_path(self.output) as partial, partial.open("wb") as file:
             for piece in render(self.rows()):
                 file.write(piece.encode() if isinstance(piece, str) else piece)
+        self.discard()
+
+    def discard(self) -> None:
+        """Drop the partial file: what it held has been written elsewhere, whole."""
         self._file.close()
         self.path.unlink()
 

@@ -13,7 +13,7 @@ from ..options import output_switches
 from ..sequence_options import model_options
 
 SECTIONS = {
-    "What is written": ("output",),
+    "What is written": ("output", "resume"),
     "Which vectors": ("layer", "pool", "strands"),
     "How it runs": ("device", "batch_size", "chunk", "json", "quiet", "debug"),
 }
@@ -30,6 +30,7 @@ SECTIONS = {
     metavar="PATH",
     help="The file to write: .npz, .h5ad or .parquet.",
 )
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option(
     "--layer",
     type=int,

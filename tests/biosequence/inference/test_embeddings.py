@@ -161,3 +161,34 @@ def test_what_cannot_be_done_is_said_and_nothing_written(tiny, tmp_path: Path) -
         with pytest.raises(error, match=said):
             embed_file(loaded, tmp_path / "in.fa", tmp_path / output, **options)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("pool", ["mean", "tokens"])
+def test_a_file_is_the_same_after_a_stop(tiny, tmp_path: Path, monkeypatch, pool: str) -> None:
+    loaded = tiny("dna")
+    write_fasta(tmp_path / "in.fa", some_records("dna"))
+    how = {"pool": pool, "batch_size": 1}
+    embed_file(loaded, tmp_path / "in.fa", tmp_path / "whole.npz", **how)
+
+    def stopped(*args, **kwargs):
+        for number, one in enumerate(inner(*args, **kwargs)):
+            if number == 4:
+                raise KeyboardInterrupt
+            yield one
+
+    inner = embed_records
+    with monkeypatch.context() as patch:
+        patch.setattr("biosequence.inference.embed.embed_records", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            embed_file(loaded, tmp_path / "in.fa", tmp_path / "out.npz", **how)
+    assert not (tmp_path / "out.npz").exists()
+    with pytest.raises(InputError, match="other options"):
+        other = {**how, "layer": 0}
+        embed_file(loaded, tmp_path / "in.fa", tmp_path / "out.npz", **other, resume=True)
+    found = embed_file(loaded, tmp_path / "in.fa", tmp_path / "out.npz", **how, resume=True)
+    assert found["records"] == 9
+    one, other = (np.load(tmp_path / name) for name in ("whole.npz", "out.npz"))
+    assert set(one.files) == set(other.files)
+    for name in ("names", "embeddings"):
+        np.testing.assert_array_equal(one[name], other[name])
+    assert not (tmp_path / "out.npz.partial").exists()
