@@ -144,7 +144,7 @@ class Native(torch.autograd.Function):
         y, kept = torch.empty_like(u), u.new_empty(batch, blocks, chunks, STATE, BLOCK)
         call(library.forward, (u, delta, A, B, C, D, y, kept), u.shape)
         ctx.save_for_backward(u, delta, A, B, C, D, kept)
-        ctx.library = library
+        ctx.native = library
         return y.transpose(1, 2)
 
     @staticmethod
@@ -156,7 +156,7 @@ class Native(torch.autograd.Function):
         dA, dD = u.new_zeros(batch, *A.shape), u.new_zeros(batch, channels)
         dB, dC = (u.new_empty(batch, len(A), length, STATE) for _ in range(2))
         tensors = (u, delta, A, B, C, D, dy, kept, du, ddelta, dA, dB, dC, dD)
-        call(ctx.library.backward, tensors, u.shape)
+        call(ctx.native.backward, tensors, u.shape)
         dA = dA.sum(0).transpose(1, 2).reshape(channels, STATE)
         dB, dC = (maps.sum(1).transpose(1, 2) for maps in (dB, dC))
         return None, du.transpose(1, 2), ddelta.transpose(1, 2), dA, dB, dC, dD.sum(0)
