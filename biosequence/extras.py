@@ -16,7 +16,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "dask": ("dask", "distributed"),
     "genome": ("pyfaidx", "pysam"),
     "llm": ("inspect_ai",),
-    "train": ("peft", "tensorboard"),
+    "train": ("peft",),
 }
 
 
