@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -27,6 +29,15 @@ _FAMILIES = (
     ("BioXLSTM", configuration_bioxlstm.BioXLSTMConfig, modeling_bioxlstm),
     ("BioMamba", configuration_biomamba.BioMambaConfig, modeling_biomamba),
 )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Setting accelerator to CPU")
+
+
+# Saving any model makes transformers import deepspeed, which without a GPU says so on standard
+# output, where a command's result belongs.
+logging.getLogger("DeepSpeed").addFilter(_is_news)
 
 
 def register() -> None:
