@@ -21,11 +21,13 @@ from torch.autograd.function import once_differentiable
 
 from ..dispatch import full_precision
 from ..shapes import document_starts, state_dtype
-from .chunk import Maps, backward_chunk, forward_chunk
-from .decays import Decays
+from .chunks import Inputs, backward_run, forward_run
+from .decays import runs_of
 from .naive import step_sizes
 
 CHUNK = 64
+# Numbers of an input that are worked on at once: they stay in the processor's cache.
+AT_ONCE = 1 << 17
 
 
 def ssd_cpu(
@@ -74,8 +76,13 @@ def ssd_cpu(
     return y_BLHP, state_BGNM.transpose(2, 3).reshape(batch, heads, size, -1)
 
 
+def _chunks_of_a_run(x_BLGRP: Tensor, chunk: int) -> int:
+    """Enough for few calls, and not so many that their numbers leave the cache."""
+    return max(1, AT_ONCE * x_BLGRP.shape[1] // (chunk * max(x_BLGRP.numel(), 1)))
+
+
 class _Chunked(torch.autograd.Function):
-    """Outputs and last state; everything large is worked on a chunk at a time, in cache."""
+    """Outputs and last state; everything large is worked on some chunks at a time, in cache."""
 
     @staticmethod
     def forward(
@@ -95,19 +102,21 @@ class _Chunked(torch.autograd.Function):
         ctx.has_state, ctx.chunk = state_BGNM is not None, chunk
         if state_BGNM is None:
             state_BGNM = x_BLGRP.new_zeros(batch, groups, B_BGLN.shape[-1], members * size)
-        y_BLGRP, states = torch.empty_like(x_BLGRP), [state_BGNM.contiguous()]
-        for each in Decays(dt_BLGR * A_GR, runs_BL, chunk):
-            x, y = x_BLGRP[:, each.part], y_BLGRP[:, each.part]
-            maps = Maps.of(B_BGLN, C_BGLN, each)
-            new = forward_chunk(x, dt_BLGR[:, each.part], maps, each, states[-1], y)
+        y_BLGRP, last = torch.empty_like(x_BLGRP), state_BGNM
+        states: list[Tensor] = []
+        for run in runs_of(dt_BLGR * A_GR, runs_BL, chunk, _chunks_of_a_run(x_BLGRP, chunk)):
+            inputs, y = Inputs.of(x_BLGRP, dt_BLGR, B_BGLN, C_BGLN, run), run.of(y_BLGRP)
+            within = forward_run(inputs, run, last, y)
+            last = within[:, -1]
             if D_GRP is not None:
-                y.addcmul_(x, D_GRP)
-            states = [*states, new] if keep else [new]
+                y.addcmul_(inputs.x, D_GRP)
+            if keep:
+                states.append(within)
         if keep:
             ctx.save_for_backward(
                 x_BLGRP, dt_BLGR, A_GR, B_BGLN, C_BGLN, D_GRP, y_BLGRP, runs_BL, *states
             )
-        return y_BLGRP, states[-1]
+        return y_BLGRP, last.clone()
 
     @staticmethod
     @once_differentiable
@@ -123,33 +132,32 @@ def _gradients(ctx: Any, dy_BLGRP: Tensor, dstate: Tensor) -> tuple[Tensor | Non
         torch.empty_like(t) for t in (x_BLGRP, dt_BLGR, dt_BLGR, B, C)
     )
     dD = None if D_GRP is None else torch.zeros_like(D_GRP)
-    decays = Decays(dt_BLGR * A_GR, runs_BL, ctx.chunk)
-    for number, each in zip(reversed(range(len(decays))), reversed(decays), strict=True):
-        part = each.part
-        x, dt, dy = x_BLGRP[:, part], dt_BLGR[:, part], dy_BLGRP[:, part]
+    runs = runs_of(dt_BLGR * A_GR, runs_BL, ctx.chunk, _chunks_of_a_run(x_BLGRP, ctx.chunk))
+    for run, kept in zip(reversed(runs), reversed(states), strict=True):
+        inputs, dy = Inputs.of(x_BLGRP, dt_BLGR, B, C, run), run.of(dy_BLGRP)
+        x, dt = inputs.x, inputs.dt
+        dinflow, *dmaps, dstates = backward_run(inputs, run, kept, dy, dstate)
+        for into, slope in zip((dB, dC), dmaps, strict=True):
+            run.of(into, 2).copy_(slope.transpose(1, 2))
+        dstate = dstates[:, 0]
         # Every term of y_t holds the sum of rates up to t as a factor exp(+sum), every use of x_s
         # one with exp(-sum), and every term of the state after a chunk one with the chunk's sum.
-        dsum = (dy * y_BLGRP[:, part]).sum(-1)
-        dsum[:, -1] += _inner(dstate, states[number + 1], dt)
-        maps = Maps.of(B, C, each)
-        dinflow, dB[:, :, part], dC[:, :, part], dstate = backward_chunk(
-            x, dt, maps, each, states[number], dy, dstate
-        )
-        ddt = torch.sum(x * dinflow, -1, out=ddt_BLGR[:, part])
+        dsum = (dy * run.of(y_BLGRP)).sum(-1)
+        dsum[:, :, -1] += _inner(dstates[:, 1:], kept[:, 1:], dt)
+        ddt = torch.sum(x * dinflow, -1, out=run.of(ddt_BLGR))
         dsum -= ddt * dt
-        dx = torch.mul(dinflow, dt[..., None], out=dx_BLGRP[:, part])
+        dx = torch.mul(dinflow, dt[..., None], out=run.of(dx_BLGRP))
         if D_GRP is not None:
             dx.addcmul_(dy, D_GRP)
             dskip = dy * x
-            dD += dskip.sum((0, 1)).sum_to_size(D_GRP.shape)
+            dD += dskip.sum((0, 1, 2)).sum_to_size(D_GRP.shape)
             dsum -= dskip.mul_(D_GRP).sum(-1)
-        drate_BLGR[:, part] = dsum.flip(1).cumsum(1, dtype=torch.float64).flip(1)
+        run.of(drate_BLGR)[:] = dsum.flip(2).cumsum(2, dtype=torch.float64).flip(2)
     ddt_BLGR.addcmul_(drate_BLGR, A_GR)
     dA = (drate_BLGR * dt_BLGR).sum((0, 1))
     return dx_BLGRP, ddt_BLGR, dA, dB, dC, dstate if ctx.has_state else None, dD
 
 
-def _inner(dstate_BGNM: Tensor, state_BGNM: Tensor, dt_BTGR: Tensor) -> Tensor:
-    """What the state after a chunk says about the chunk's whole decay (B, G, R)."""
-    batch, _, groups, members = dt_BTGR.shape
-    return (dstate_BGNM * state_BGNM).sum(2).view(batch, groups, members, -1).sum(-1)
+def _inner(dstate_BKGNM: Tensor, state_BKGNM: Tensor, dt_BKTGR: Tensor) -> Tensor:
+    """What the state after a chunk says about the chunk's whole decay (B, K, G, R)."""
+    return (dstate_BKGNM * state_BKGNM).sum(3).unflatten(-1, (dt_BKTGR.shape[-1], -1)).sum(-1)

@@ -1,10 +1,9 @@
 """How fast each chunk of a state space duality forgets, as factors of rows and columns."""
 
-# Shapes: B batch, L length, T positions of a chunk, G groups, R heads of a group.
+# Shapes: B batch, L length, K chunks of a run, T positions of a chunk, G groups, R heads of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import log
 from typing import NamedTuple
 
@@ -15,40 +14,42 @@ from torch import Tensor
 MARGIN = 33
 
 
-class Chunk(NamedTuple):
-    """Decays of one chunk in the working dtype.
+class Run(NamedTuple):
+    """Decays of some chunks in a row, all of one size, in the working dtype.
 
-    What comes in at s is worth ``read[t] * write[s]`` at t, or `within[t, s]` where the chunk
-    forgets so much that a factor would leave the dtype's range. Between chunks:
-    ``out[t] = read[t] * C[t] @ (arrive * state)`` and
-    ``state' = over * state + depart * sum_s write[s] * B[s] x[s]``.
+    Inside a chunk, what comes in at s is worth ``read[t] * write[s]`` at t, or `within[t, s]` where
+    a chunk of the run forgets so much that a factor would leave the dtype's range. Between chunks:
+    ``out[t] = into[t] * C[t] @ state`` and ``state' = over * state + sum_s out_of[s] * B[s] x[s]``.
 
     Parameters
     ----------
-    part
-        Its positions.
-    within_BGRTT
+    start, size
+        First position, and positions of a chunk.
+    within_BKGRTT
         Decay from s to t of each head, or None if the product of the factors is that.
-    seen_BTT
+    seen_BKTT
         Pairs of one document, or None where there is one document only.
-    enters_BT, leaves_BT
-        Whether a position sees the state before the chunk, and is in the one after it.
     """
 
-    part: slice
-    read_BTGR: Tensor
-    write_BTGR: Tensor
-    arrive_BGR: Tensor
-    depart_BGR: Tensor
-    over_BGR: Tensor
-    within_BGRTT: Tensor | None
-    seen_BTT: Tensor | None
-    enters_BT: Tensor | None
-    leaves_BT: Tensor | None
+    start: int
+    size: int
+    read_BKTGR: Tensor
+    write_BKTGR: Tensor
+    into_BKTGR: Tensor
+    out_of_BKTGR: Tensor
+    over_BKGR: Tensor
+    within_BKGRTT: Tensor | None = None
+    seen_BKTT: Tensor | None = None
+
+    def of(self, x: Tensor, axis: int = 1) -> Tensor:
+        """View of a sequence (B, L, ...) as the chunks of this run (B, K, T, ...)."""
+        number = self.over_BKGR.shape[1]
+        part = x.narrow(axis, self.start, number * self.size)
+        return part.unflatten(axis, (number, self.size))
 
 
-class Decays:
-    """Decays of all chunks of a sequence; iterating over them gives each :class:`Chunk` in turn.
+def runs_of(rate_BLGR: Tensor, documents_BL: Tensor | None, size: int, most: int) -> list[Run]:
+    """Decays of a sequence, in runs of at most `most` chunks; the last chunk may be shorter.
 
     The decay from s to t is exp(sum_t - sum_s). Around a level between the greatest and the least
     sum of a chunk that is a factor of the row and one of the column, which all heads of a group can
@@ -58,103 +59,84 @@ class Decays:
     ----------
     rate_BLGR
         Log of what is left after each position.
-    runs_BL
-        Number of the document at each position, or None.
+    documents_BL
+        Number of the document at each position, growing, or None.
     size
         Positions of a chunk.
+    most
+        Chunks of a run.
     """
-
-    def __init__(self, rate_BLGR: Tensor, runs_BL: Tensor | None, size: int) -> None:
-        self.dtype, self.runs_BL, self.size = rate_BLGR.dtype, runs_BL, size
-        self.length = rate_BLGR.shape[1]
-        whole = self.length - self.length % size
-        self.parts = [
-            _factors(rate_BLGR[:, start:end].unflatten(1, (-1, least)))
-            for start, end, least in (
-                (0, whole, size),
-                (whole, self.length, self.length - whole),
-            )
-            if end > start
-        ]
-
-    def __len__(self) -> int:
-        return -(-self.length // self.size)
-
-    def __iter__(self) -> Iterator[Chunk]:
-        return (self[number] for number in range(len(self)))
-
-    def __reversed__(self) -> Iterator[Chunk]:
-        return (self[number] for number in reversed(range(len(self))))
-
-    def __getitem__(self, number: int) -> Chunk:
-        whole = self.length // self.size
-        factors, at = self.parts[number // whole if whole else 0], number % max(whole, 1)
-        part = slice(number * self.size, min((number + 1) * self.size, self.length))
-        exact_BTGR = factors.sum_BNTGR[:, at]
-        if factors.is_wide[at]:
-            chunk = self._pair_by_pair(part, exact_BTGR)
-        else:
-            read, write, arrive, depart, over = (each[:, at] for each in factors[:5])
-            chunk = Chunk(part, read, write, arrive, depart, over, None, None, None, None)
-        return chunk if self.runs_BL is None else self._by_document(chunk, self.runs_BL)
-
-    def _pair_by_pair(self, part: slice, exact_BTGR: Tensor) -> Chunk:
-        exact_BGRT = exact_BTGR.permute(0, 2, 3, 1)
-        sum_BGRT = exact_BGRT.to(self.dtype)
-        # Neighbours far into a chunk of fast decays differ by less than the rounding of their sums.
-        rest_BGRT = (exact_BGRT - sum_BGRT).to(self.dtype)
-        within = sum_BGRT[..., None] - sum_BGRT[..., None, :]
-        within += rest_BGRT[..., None]
-        within -= rest_BGRT[..., None, :]
-        last_BGR = exact_BTGR[:, -1]
-        one = torch.ones_like(last_BGR, dtype=self.dtype)
-        factors = (
-            exact_BTGR.to(self.dtype).exp(),
-            (last_BGR[:, None] - exact_BTGR).to(self.dtype).exp(),
-            *(one, one, last_BGR.to(self.dtype).exp()),
-        )
-        return Chunk(part, *factors, within.exp_().tril_(), None, None, None)
-
-    def _by_document(self, chunk: Chunk, runs_BL: Tensor) -> Chunk:
-        runs_BT = runs_BL[:, chunk.part]
-        seen_BTT = runs_BT[:, :, None] == runs_BT[:, None]
-        before_B1 = runs_BL[:, max(chunk.part.start - 1, 0), None]
-        enters_BT, leaves_BT = runs_BT == before_B1, runs_BT == runs_BT[:, -1:]
-        kept_BGR = chunk.over_BGR * enters_BT[:, -1, None, None]
-        if chunk.within_BGRTT is not None:
-            chunk.within_BGRTT.mul_(seen_BTT[:, None, None])
-        return chunk._replace(
-            over_BGR=kept_BGR, seen_BTT=seen_BTT, enters_BT=enters_BT, leaves_BT=leaves_BT
-        )
+    length = rate_BLGR.shape[1]
+    whole = length - length % size
+    runs: list[Run] = []
+    if whole:
+        factors = _factors(rate_BLGR[:, :whole].unflatten(1, (-1, size)))
+        number = whole // size
+        runs += [_run(factors, at, min(at + most, number), 0) for at in range(0, number, most)]
+    if whole < length:
+        runs.append(_run(_factors(rate_BLGR[:, None, whole:]), 0, 1, whole))
+    return runs if documents_BL is None else [_by_document(run, documents_BL) for run in runs]
 
 
 class _Factors(NamedTuple):
-    """Those of N chunks of one size, see :class:`Chunk`, and the sums they are made of in fp64."""
+    """Those of all chunks of one size, see :class:`Run`, and the sums they are made of in fp64."""
 
-    read_BNTGR: Tensor
-    write_BNTGR: Tensor
-    arrive_BNGR: Tensor
-    depart_BNGR: Tensor
-    over_BNGR: Tensor
-    sum_BNTGR: Tensor
+    read_BKTGR: Tensor
+    write_BKTGR: Tensor
+    into_BKTGR: Tensor
+    out_of_BKTGR: Tensor
+    over_BKGR: Tensor
+    sum_BKTGR: Tensor
     is_wide: list[bool]
 
 
-def _factors(rate_BNTGR: Tensor) -> _Factors:
-    dtype = rate_BNTGR.dtype
-    sum_BNTGR = rate_BNTGR.cumsum(2, dtype=torch.float64)
-    low, high = sum_BNTGR.aminmax(dim=2)
-    last_BNGR, level_BNGR = sum_BNTGR[:, :, -1], (low + high) / 2
-    above_BNTGR = (sum_BNTGR - level_BNGR[:, :, None]).to(dtype)
-    # Both the level and the sums around it must be in range; the level is measured from zero.
-    reach = torch.maximum(high - low, level_BNGR.abs()).transpose(0, 1).flatten(1).amax(1)
-    is_wide = ~(reach <= 2 * (log(torch.finfo(dtype).max) - MARGIN))
+def _factors(rate_BKTGR: Tensor) -> _Factors:
+    dtype = rate_BKTGR.dtype
+    sum_BKTGR = rate_BKTGR.cumsum(2, dtype=torch.float64)
+    low, high = sum_BKTGR.aminmax(dim=2, keepdim=True)
+    above_BKTGR = (sum_BKTGR - (low + high) / 2).to(dtype)
+    reach = (high - low).transpose(0, 1).flatten(1).amax(1)
+    into_BKTGR = sum_BKTGR.to(dtype).exp()
     return _Factors(
-        above_BNTGR.exp(),
-        above_BNTGR.neg().exp_(),
-        level_BNGR.to(dtype).exp(),
-        (last_BNGR - level_BNGR).to(dtype).exp(),
-        last_BNGR.to(dtype).exp(),
-        sum_BNTGR,
-        is_wide.tolist(),
+        above_BKTGR.exp(),
+        above_BKTGR.neg().exp_(),
+        into_BKTGR,
+        (sum_BKTGR[:, :, -1:] - sum_BKTGR).to(dtype).exp_(),
+        into_BKTGR[:, :, -1],
+        sum_BKTGR,
+        # What is not a number counts as wide.
+        (~(reach <= 2 * (log(torch.finfo(dtype).max) - MARGIN))).tolist(),
+    )
+
+
+def _run(factors: _Factors, first: int, end: int, start: int) -> Run:
+    size = factors.sum_BKTGR.shape[2]
+    run = Run(start + first * size, size, *(each[:, first:end] for each in factors[:5]))
+    if not any(factors.is_wide[first:end]):
+        return run
+    within = _pair_by_pair(factors.sum_BKTGR[:, first:end], run.over_BKGR.dtype)
+    return run._replace(within_BKGRTT=within)
+
+
+def _pair_by_pair(exact_BKTGR: Tensor, dtype: torch.dtype) -> Tensor:
+    exact_BKGRT = exact_BKTGR.movedim(2, -1)
+    sum_BKGRT = exact_BKGRT.to(dtype)
+    # Neighbours far into a chunk of fast decays differ by less than the rounding of their sums.
+    rest_BKGRT = (exact_BKGRT - sum_BKGRT).to(dtype)
+    within = sum_BKGRT[..., None] - sum_BKGRT[..., None, :]
+    within += rest_BKGRT[..., None]
+    within -= rest_BKGRT[..., None, :]
+    return within.exp_().tril_()
+
+
+def _by_document(run: Run, documents_BL: Tensor) -> Run:
+    here_BKT = run.of(documents_BL)
+    before_BL = torch.cat([documents_BL[:, :1], documents_BL[:, :-1]], 1)
+    enters_BKT11 = (here_BKT == run.of(before_BL)[..., :1])[..., None, None]
+    leaves_BKT11 = (here_BKT == here_BKT[..., -1:])[..., None, None]
+    return run._replace(
+        into_BKTGR=run.into_BKTGR * enters_BKT11,
+        out_of_BKTGR=run.out_of_BKTGR * leaves_BKT11,
+        over_BKGR=run.over_BKGR * enters_BKT11[:, :, -1],
+        seen_BKTT=here_BKT[..., :, None] == here_BKT[..., None, :],
     )
