@@ -103,6 +103,8 @@ def test_published_values_and_gradients(golden: Path, backend: str, case: str) -
         ({"length": 250, "heads": 6, "groups": 3}, OPTIONAL, {"chunk_size": 128}),
         ({"length": 30}, (), {"chunk_size": 1}),
         ({"length": 130, "batch": 1}, ("D", "z"), {"dt_limit": (0.1, 1.0)}),
+        # So many heads that the chunks are worked on in more than one go.
+        ({"length": 700, "heads": 8, "size": 32, "groups": 1}, OPTIONAL, {"chunk_size": 64}),
     ],
     ids=str,
 )
@@ -118,6 +120,22 @@ def test_equals_the_definition(
     found = run(backend, given, seq_idx=seq_idx, **options)
     # With decays as fast as some of these the gradient of A is a small difference of large sums.
     assert_close({"A": found["A"]}, {"A": wanted.pop("A")}, 1e-4)
+    assert_close(found, wanted, 1e-5)
+
+
+@pytest.mark.parametrize("backend", [name for name in NAMES if name != "naive"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_chunk_may_forget_more_than_a_float_can_hold(backend: str, packed: bool) -> None:
+    given = make(200, without=OPTIONAL)
+    # One head loses exp(-160) in a chunk of the second half, the others next to nothing.
+    steps = torch.full_like(given["dt"], 0.01)
+    steps[:, 100:, 1] = 2.5
+    given["dt"], given["A"] = steps, torch.full_like(given["A"], -1.0)
+    seq_idx = (torch.arange(200) // 30).expand(2, 200) if packed else None
+    options = {"seq_idx": seq_idx, "dt_softplus": False, "chunk_size": 64}
+    double = {name: tensor.detach().double() for name, tensor in given.items()}
+    wanted, found = run("naive", double, **options), run(backend, given, **options)
+    assert_close({"A": found["A"]}, {"A": wanted.pop("A")}, 1e-2)
     assert_close(found, wanted, 1e-5)
 
 
