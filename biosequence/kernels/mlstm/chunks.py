@@ -111,6 +111,14 @@ def forward_run(
     return num.unflatten(0, lead), den.unflatten(0, lead), pairs, states
 
 
+def forward_alone(x: Scaled, weights: Weights) -> tuple[Tensor, Tensor, Tensor]:
+    """Numerator, divisor and pairs of a chunk with no state before it, and none wanted after it."""
+    lead = weights.read.shape[:3]
+    pairs = _reach(torch.bmm(x.q, x.k.mT), weights)
+    num, den = torch.bmm(pairs, x.v), pairs.sum(-1)
+    return num.unflatten(0, lead), den.unflatten(0, lead), pairs
+
+
 def _scan(x: Scaled, weights: Weights, start: Tensor) -> States:
     states = States(
         start.new_empty(len(weights.read) + 1, *start.shape), x.k.shape[-1], x.v.shape[-1]
@@ -177,6 +185,18 @@ def backward_run(
         into.q.addcmul_(d_enter.view(into.q.shape), weights.enter[..., None])
         into.k.addcmul_(d_leave.view(into.k.shape), weights.leave[..., None])
     return after[0], leaving
+
+
+def backward_alone(
+    x: Scaled, weights: Weights, pairs: Tensor, d_num: Tensor, d_den: Tensor, into: Slopes
+) -> None:
+    """Write the gradients of a chunk alone, from those of its numerator and divisor."""
+    d_num, d_den = d_num.flatten(0, 2), d_den.flatten(0, 2)[..., None]
+    into.v.copy_(torch.bmm(pairs.mT, d_num).view(into.v.shape))
+    T = d_num.shape[1]
+    d_pairs = _reach(torch.baddbmm(d_den.expand(-1, -1, T), d_num, x.v.mT), weights)
+    _weighed(torch.bmm(d_pairs, x.k), weights.read, into.q)
+    _weighed(torch.bmm(d_pairs.mT, x.q), weights.write, into.k)
 
 
 def _weighed(slope: Tensor, factor: Tensor, into: Tensor) -> None:

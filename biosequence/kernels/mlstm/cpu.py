@@ -9,7 +9,17 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from ..shapes import document_starts, state_dtype
-from .chunks import Run, Slopes, States, backward_run, forward_run, runs_of, scaled
+from .chunks import (
+    Run,
+    Slopes,
+    States,
+    backward_alone,
+    backward_run,
+    forward_alone,
+    forward_run,
+    runs_of,
+    scaled,
+)
 from .frame import Plan, frame_of, last_m
 from .naive import floor_of, without_stabiliser
 from .state import MLSTMState
@@ -40,7 +50,14 @@ def mlstm_chunkwise(
 
     Arguments and results are those of `biosequence.kernels.mlstm`.
     """
-    how = _Settings(input_gate == "exp", normalize, eps, chunk_size or best_chunk(q, v))
+    chunk = chunk_size or best_chunk(q, v)
+    how = _Settings(
+        exponential=input_gate == "exp",
+        normalize=normalize,
+        eps=eps,
+        chunk=chunk,
+        alone=initial_state is None and not return_last_state and q.shape[2] <= chunk,
+    )
     C0 = n0 = m0 = None
     if initial_state is not None:
         dtype = state_dtype(q, k, v, i, f)
@@ -93,6 +110,8 @@ class _Settings(NamedTuple):
     eps: float
     chunk: int
     raw: bool = False
+    # One chunk that no state enters or leaves: with wide heads the state is most of the work.
+    alone: bool = False
 
     @property
     def divided(self) -> bool:
@@ -121,7 +140,7 @@ class _Chunkwise(torch.autograd.Function):
         B, H, L, K = q.shape
         frame = frame_of(i, f, m0, seq_idx, how.exponential)
         V = v.shape[-1]
-        state = q.new_zeros(B, H, K * V + K, dtype=dtype)
+        state = q.new_zeros(B, H, 0 if how.alone else K * V + K, dtype=dtype)
         if C0 is not None:
             state = torch.cat([C0.flatten(2), n0], -1)
         m = (frame.M + frame.b).to(dtype)
@@ -134,9 +153,13 @@ class _Chunkwise(torch.autograd.Function):
         for run in runs:
             weights = plans[run.T].weights(*run)
             x = scaled(run.of(q), run.of(k), run.of(v), weights, dtype)
-            num, run_den, pairs, states = forward_run(x, weights, state)
-            state = states.flat[-1]
-            kept += [pairs, states.flat]
+            if how.alone:
+                num, run_den, pairs = forward_alone(x, weights)
+                kept += [pairs, state]
+            else:
+                num, run_den, pairs, states = forward_run(x, weights, state)
+                state = states.flat[-1]
+                kept += [pairs, states.flat]
             run.of(den).copy_(run_den)
             if how.divided:
                 run_size = torch.maximum(run_den.abs(), run.of(least)).add_(how.eps)
@@ -151,14 +174,11 @@ class _Chunkwise(torch.autograd.Function):
         ctx.mark_non_differentiable(last)
         if not how.raw:
             ctx.mark_non_differentiable(den)
+        out = h if how.raw else h.to(v.dtype)
+        if how.alone:
+            return out, den, state, state.clone(), last
         C, n = state.split([K * V, K], -1)
-        return (
-            (h if how.raw else h.to(v.dtype)),
-            den,
-            C.unflatten(-1, (K, V)).clone(),
-            n.clone(),
-            last,
-        )
+        return out, den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
 
     @staticmethod
     @once_differentiable
@@ -170,7 +190,7 @@ class _Chunkwise(torch.autograd.Function):
         # An output shrinks as its divisor grows, while that is above its least value.
         free = den.abs() >= least if how.divided else None
         pull = torch.where(free, -den.sign(), 0.0) if how.divided else None
-        d_state = torch.cat([d_C.flatten(2), d_n], -1)
+        d_state = d_C if how.alone else torch.cat([d_C.flatten(2), d_n], -1)
         leaving: list[Tensor] = []
         for index in reversed(range(len(ctx.runs))):
             run: Run = ctx.runs[index]
@@ -186,17 +206,23 @@ class _Chunkwise(torch.autograd.Function):
             run.of(along).copy_(run_along)
             d_run_den = run_along * run.of(pull) if how.divided else run.of(d_den).contiguous()
             into = Slopes(*map(run.of, slopes))
-            d_state, left = backward_run(
-                x, weights, pairs, States(flat, K, V), d_num, d_run_den, d_state, into
-            )
-            leaving.append(left)
+            if how.alone:
+                backward_alone(x, weights, pairs, d_num, d_run_den, into)
+                leaving.append(torch.zeros_like(run_along[..., 0]))
+            else:
+                d_state, left = backward_run(
+                    x, weights, pairs, States(flat, K, V), d_num, d_run_den, d_state, into
+                )
+                leaving.append(left)
             torch.sum(run.of(k) * into.k, -1, out=run.of(k_slope))
         q_slope = _q_slope(how, along, den, d_den, size, free)
         d_log_f = _log_f_slope(q_slope - k_slope, leaving[::-1], ctx.runs)
         d_i, d_f = _gate_slopes(k_slope, d_log_f, i, f, seq_idx, how)
         d_q, d_k, d_v = (x.to(like.dtype) for x, like in zip(slopes, (q, k, v), strict=True))
-        d_C, d_n = d_state.split([K * V, K], -1)
-        given = (d_C.unflatten(-1, (K, V)), d_n) if ctx.given else (None, None)
+        given: tuple[Tensor | None, Tensor | None] = (None, None)
+        if ctx.given:
+            d_C, d_n = d_state.split([K * V, K], -1)
+            given = (d_C.unflatten(-1, (K, V)), d_n)
         return d_q, d_k, d_v, d_i, d_f, *given, None, None, None
 
 
