@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "embed": "Turn sequences into vectors.",
     "generate": "Write DNA, proteins or molecules with a sequence model.",
     "score": "Say how likely sequences, variants or mutations are to a model.",
+    "train": "Train a model as a recipe says.",
 }
 
 

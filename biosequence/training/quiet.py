@@ -1,0 +1,36 @@
+"""Silence of the libraries below: what is wrong becomes an error of ours, and results stay clean."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet_libraries(*, cpu: bool) -> Iterator[None]:
+    """Inside, transformers draws no bars and DeepSpeed reports nothing below errors.
+
+    Parameters
+    ----------
+    cpu
+        Whether no GPU is to be used; DeepSpeed then need not look for one, and complain.
+    """
+    if cpu:
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    from transformers.utils import logging as theirs
+
+    level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    theirs.set_verbosity_error()
+    theirs.disable_progress_bar()
+    logger = logging.getLogger("DeepSpeed")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        theirs.set_verbosity(level)
+        logger.setLevel(before)
+        if bars:
+            theirs.enable_progress_bar()
