@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_libraries(*, cpu: bool) -> Iterator[None]:
-    """Inside, transformers draws no bars and DeepSpeed reports nothing below errors.
+    """Inside, transformers draws no bars and DeepSpeed and accelerate report nothing below errors.
 
     Parameters
     ----------
@@ -24,13 +24,15 @@ def quiet_libraries(*, cpu: bool) -> Iterator[None]:
     level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
     theirs.set_verbosity_error()
     theirs.disable_progress_bar()
-    logger = logging.getLogger("DeepSpeed")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("DeepSpeed", "accelerate")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
         theirs.set_verbosity(level)
-        logger.setLevel(before)
+        for logger, old in zip(loggers, before, strict=True):
+            logger.setLevel(old)
         if bars:
             theirs.enable_progress_bar()

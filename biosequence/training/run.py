@@ -153,12 +153,14 @@ class _Run:
         if not self.step:
             return None
         path = checkpoint_path(self.folder.checkpoints, self.step)
-        if bool(self.state.deepspeed) != bool(self._sharding()):
-            wrote = "with" if self.state.deepspeed else "without"
+        wrote, here = self.state.deepspeed, self._sharding()
+        # The states of stages 1 and 2 are cut alike.
+        if wrote != here and {wrote, here} != {"zero1", "zero2"}:
             raise UsageError(
-                f"The checkpoint was written {wrote} DeepSpeed.",
+                f"The checkpoint was written with {wrote or 'no DeepSpeed'}, and this run has "
+                f"{here or 'none'}.",
                 where=str(path),
-                fix=f"Resume {wrote} --deepspeed, as the run was begun.",
+                fix=f"Resume with --deepspeed {wrote}." if wrote else "Leave --deepspeed out.",
             )
         if not moved:
             return path

@@ -28,6 +28,7 @@ from .run_state import RunState, Window
 from .schedules import rate_factor
 from .spikes import watch
 from .step_losses import LossSums, distributed, predicted, summed
+from .universal import restore_groups
 
 _CHANCE = 3
 
@@ -84,6 +85,7 @@ class RecipeTrainer(Trainer):
         self._step_weight = 1.0
         self._seen: list[Tensor] = []
         self._started = 0.0
+        self._decays: list[float] = []
         super().__init__(
             model=model,
             args=args,
@@ -227,6 +229,19 @@ class RecipeTrainer(Trainer):
         """Parameters that weight decay applies to: neither transformers' exceptions nor ours."""
         without = no_decay_names(model)
         return [name for name in super().get_decay_parameter_names(model) if name not in without]
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW over two groups, with and without decay."""
+        optimizer = super().create_optimizer(model)
+        if not self._decays:
+            self._decays = [group["weight_decay"] for group in optimizer.param_groups]
+        return optimizer
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None and self.is_deepspeed_enabled:
+            inner = getattr(self.model_wrapped.optimizer, "optimizer", self.model_wrapped.optimizer)
+            restore_groups(inner, self._decays)
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None

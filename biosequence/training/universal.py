@@ -6,7 +6,9 @@ import contextlib
 import io
 import shutil
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 
@@ -59,3 +61,24 @@ def to_universal(checkpoint: Path) -> Path:
         ) from error
     (target / "latest_universal").write_text(f"{tag}_universal", encoding="utf-8")
     return target
+
+
+def restore_groups(optimizer: Any, decays: Sequence[float]) -> None:
+    """Mend what stage 3 loses when it loads a converted checkpoint.
+
+    It gives all groups the decay of the first, and all states one step counter, which then counts
+    every group's update.
+
+    Parameters
+    ----------
+    optimizer
+        The optimizer inside DeepSpeed's.
+    decays
+        Weight decay of each of its groups.
+    """
+    for group, decay in zip(optimizer.param_groups, decays, strict=False):
+        group["weight_decay"] = decay
+    for state in optimizer.state.values():
+        step = state.get("step")
+        if hasattr(step, "clone"):
+            state["step"] = step.clone()
