@@ -1,4 +1,4 @@
-"""Silence of the libraries below: what is wrong becomes an error of ours, and results stay clean."""
+"""Silence of the libraries below, so that what they print never stands among results."""
 
 from __future__ import annotations
 
