@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .batches import collate_rows, model_inputs
     from .causal_lm import CausalLM, CausalLMSettings
+    from .classification import Classification, ClassificationSettings
+    from .fim import Fim, FimSettings
+    from .in_context import InContext, InContextSettings
+    from .labelled import LabelledObjective, LabelledSettings
+    from .language import LanguageObjective
     from .masked_lm import MaskedLM, MaskedLMSettings
     from .objective import Datasets, Losses, Objective
     from .registry import (
@@ -16,20 +21,36 @@ if TYPE_CHECKING:
         objective_names,
         register_objective,
     )
+    from .regression import Regression, RegressionSettings, in_units
     from .settings import DataSettings, settings_from
+    from .token_labels import TokenClassification, TokenClassificationSettings
     from .token_losses import next_token_losses, token_losses
 
 _HOMES = {
     "CausalLM": "causal_lm",
     "CausalLMSettings": "causal_lm",
+    "Classification": "classification",
+    "ClassificationSettings": "classification",
     "DataSettings": "settings",
     "Datasets": "objective",
+    "Fim": "fim",
+    "FimSettings": "fim",
+    "InContext": "in_context",
+    "InContextSettings": "in_context",
+    "LabelledObjective": "labelled",
+    "LabelledSettings": "labelled",
+    "LanguageObjective": "language",
     "Losses": "objective",
     "MaskedLM": "masked_lm",
     "MaskedLMSettings": "masked_lm",
     "Objective": "objective",
+    "Regression": "regression",
+    "RegressionSettings": "regression",
+    "TokenClassification": "token_labels",
+    "TokenClassificationSettings": "token_labels",
     "collate_rows": "batches",
     "get_objective": "registry",
+    "in_units": "regression",
     "model_inputs": "batches",
     "next_token_losses": "token_losses",
     "objective_from_settings": "registry",
@@ -42,14 +63,28 @@ _HOMES = {
 __all__ = [
     "CausalLM",
     "CausalLMSettings",
+    "Classification",
+    "ClassificationSettings",
     "DataSettings",
     "Datasets",
+    "Fim",
+    "FimSettings",
+    "InContext",
+    "InContextSettings",
+    "LabelledObjective",
+    "LabelledSettings",
+    "LanguageObjective",
     "Losses",
     "MaskedLM",
     "MaskedLMSettings",
     "Objective",
+    "Regression",
+    "RegressionSettings",
+    "TokenClassification",
+    "TokenClassificationSettings",
     "collate_rows",
     "get_objective",
+    "in_units",
     "model_inputs",
     "next_token_losses",
     "objective_from_settings",

@@ -55,11 +55,12 @@ class CausalLM(LanguageObjective):
 
     def _transform(self, tokenizer: BioTokenizer, *, train: bool) -> Transform:
         return partial(
-            _labelled, left_out=unpredicted_ids(tokenizer.vocabulary, self.settings.unpredicted)
+            labelled, left_out=unpredicted_ids(tokenizer.vocabulary, self.settings.unpredicted)
         )
 
 
-def _labelled(example: Example, chance: np.random.Generator, *, left_out: np.ndarray) -> Example:
+def labelled(example: Example, chance: np.random.Generator, *, left_out: np.ndarray) -> Example:
+    """The example with labels: its own tokens, but for first ones and those left out."""
     ids = example["input_ids"]
     silent = document_starts(example) | np.isin(ids, left_out)
     return example | {"labels": np.where(silent, IGNORED, ids)}

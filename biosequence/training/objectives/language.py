@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ...errors import UsageError
 from ..data.document_rows import DocumentRows
 from ..data.epochs import EpochDataset, Transform
 from ..data.packed_windows import PackedWindows
-from ..data.sources import open_documents
+from ..data.sources import file_sha256, open_documents
 from .batches import IGNORED, collate_rows
 from .objective import Datasets
 from .settings import DataSettings
@@ -71,25 +72,14 @@ class LanguageObjective:
 
     def data_tokenizer(self) -> BioTokenizer | None:
         """The tokenizer that the training data were made with; None where they are plain text."""
+        if Path(self.data.train).is_file():
+            return None
         return open_documents(self.data.train).tokenizer()
 
     def manifest(self) -> dict[str, Any]:
         """Checksums of the data, and what made them."""
-        found = {}
-        for split in ("train", "validation"):
-            path = getattr(self.data, split)
-            if path is not None:
-                documents = open_documents(path)
-                found[split] = {
-                    "path": str(path),
-                    "sha256": documents.identity(),
-                    **{
-                        name: documents.manifest[name]
-                        for name in ("tokenizer", "documents", "tokens", "source")
-                        if name in documents.manifest
-                    },
-                }
-        return found
+        paths = {"train": self.data.train, "validation": self.data.validation}
+        return {split: facts(path) for split, path in paths.items() if path is not None}
 
     def _dataset(
         self, path: str, tokenizer: BioTokenizer, length: int, seed: int, *, train: bool
@@ -104,6 +94,19 @@ class LanguageObjective:
 
     def _transform(self, tokenizer: BioTokenizer, *, train: bool) -> Transform:
         raise NotImplementedError
+
+
+def facts(path: str) -> dict[str, Any]:
+    """Checksum and origin of a file or a folder of shards, for the folder of a run."""
+    if Path(path).is_file():
+        return {"path": str(path), "sha256": file_sha256(path)}
+    documents = open_documents(path)
+    kept = ("tokenizer", "documents", "tokens", "source")
+    return {
+        "path": str(path),
+        "sha256": documents.identity(),
+        **{name: documents.manifest[name] for name in kept if name in documents.manifest},
+    }
 
 
 def vocabulary_options(vocabulary: Vocabulary) -> dict[str, Any]:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 _HOMES: dict[str, str] = {
     "causal-lm": "biosequence.training.objectives.causal_lm:CausalLM",
+    "classification": "biosequence.training.objectives.classification:Classification",
+    "fim": "biosequence.training.objectives.fim:Fim",
+    "in-context": "biosequence.training.objectives.in_context:InContext",
     "masked-lm": "biosequence.training.objectives.masked_lm:MaskedLM",
+    "regression": "biosequence.training.objectives.regression:Regression",
+    "token-classification": "biosequence.training.objectives.token_labels:TokenClassification",
 }
 
 
