@@ -45,11 +45,14 @@ class DocumentRows(EpochDataset):
         self._piece_ends = np.cumsum(-(-self._lengths // length))
 
     def _example(self, number: int, chance: np.random.Generator) -> Example:
-        index = int(np.searchsorted(self._piece_ends, number, side="right"))
+        (index,) = self._sources(number)
         before = int(self._piece_ends[index - 1]) if index else 0
         document = self.documents[index]
         start = (number - before) * self.length
         return {"input_ids": document[start : start + self.length].astype(np.int64)}
+
+    def _sources(self, number: int) -> list[int]:
+        return [int(np.searchsorted(self._piece_ends, number, side="right"))]
 
     def _new_order(self, chance: np.random.Generator) -> np.ndarray:
         pieces = np.diff(self._piece_ends, prepend=0)

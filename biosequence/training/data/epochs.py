@@ -61,6 +61,14 @@ class EpochDataset(ABC):
         example = self._example(int(index if order is None else order[index]), chance)
         return example if self._transform is None else self._transform(example, chance)
 
+    def documents_of(self, index: int) -> list[int]:
+        """Numbers of the documents (or rows, families, domains) that example `index` is made of."""
+        if not 0 <= index < len(self):
+            msg = f"example {index} of {len(self)}"
+            raise IndexError(msg)
+        order = self._order()
+        return self._sources(int(index if order is None else order[index]))
+
     def set_epoch(self, epoch: int) -> None:
         """Examples of this epoch from now on; no effect on data for validation."""
         if self.shuffled:
@@ -88,6 +96,9 @@ class EpochDataset(ABC):
 
     def _new_order(self, chance: np.random.Generator) -> np.ndarray:
         return chance.permutation(len(self))
+
+    def _sources(self, number: int) -> list[int]:
+        return [number]
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -87,6 +87,9 @@ class MoleculeSets(EpochDataset):
         ids = np.concatenate([*parts, *([self._suffix] if whole else [])]).astype(np.int64)
         return {"input_ids": ids[: self.length]}
 
+    def _sources(self, number: int) -> list[int]:
+        return [number // self._repeats]
+
     def _drawn(self, domain: int, chance: np.random.Generator) -> tuple[list[np.ndarray], bool]:
         """Molecules that fill the length, without special tokens, and whether that is all."""
         if self._groups is not None:

@@ -54,6 +54,16 @@ class PackedWindows(EpochDataset):
             owners = np.concatenate([owners, self._owners(0, rest) + owners[-1] + 1])
         return {"input_ids": ids, "seq_idx": owners}
 
+    def _sources(self, number: int) -> list[int]:
+        total = self.documents.num_tokens
+        first = number * self.length
+        count = min(self.length, total - first)
+        places = (np.array([0, count - 1]) + self._offset() + first) % total
+        start, end = np.searchsorted(self.documents.ends, places, side="right").tolist()
+        if places[0] <= places[1]:
+            return list(range(start, end + 1))
+        return [*range(start, len(self.documents)), *range(end + 1)]
+
     def _owners(self, start: int, count: int) -> np.ndarray:
         """Which document each token belongs to, from 0."""
         ends = self.documents.ends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -16,6 +16,7 @@ from .batches import IGNORED, collate_rows
 from .language import vocabulary_options
 from .objective import Datasets
 from .settings import DataSettings, check_fraction
+from .token_losses import num_predicted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -130,6 +131,13 @@ class LabelledObjective:
         batch = collate_rows([{"input_ids": one["input_ids"]} for one in examples], self._fills)
         batch["labels"] = torch.from_numpy(np.stack([one["labels"] for one in examples]))
         return batch
+
+    def weight(self, batch: Mapping[str, Tensor]) -> int:
+        """How many labels a batch predicts, without the model."""
+        labels = batch["labels"]
+        if labels.is_floating_point():
+            return int((~labels.isnan()).sum())
+        return num_predicted(labels)
 
     def model_options(self, tokenizer: BioTokenizer) -> dict[str, Any]:
         """Size and special tokens of the vocabulary, and what the labels are."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from ..data.epochs import EpochDataset, Transform
 from ..data.packed_windows import PackedWindows
 from ..data.sources import file_sha256, open_documents
 from .batches import IGNORED, collate_rows
-from .objective import Datasets
+from .objective import Datasets, Head
 from .settings import DataSettings
+from .token_losses import num_predicted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +32,8 @@ class LanguageObjective:
 
     A subclass says which `transform` an example goes through, and the loss.
     """
+
+    head: ClassVar[Head]
 
     def __init__(self, settings: Any, data: DataSettings) -> None:
         self.settings = settings
@@ -64,6 +67,10 @@ class LanguageObjective:
     def collate(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Examples as one batch, filled up on the right; what is filled up is not predicted."""
         return collate_rows(examples, self._fills)
+
+    def weight(self, batch: Mapping[str, Tensor]) -> int:
+        """How many tokens a batch predicts, without the model."""
+        return num_predicted(batch["labels"], shifted=self.head == "causal-lm")
 
     def model_options(self, tokenizer: BioTokenizer) -> dict[str, Any]:
         """Size and special tokens of the vocabulary."""

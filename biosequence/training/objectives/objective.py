@@ -49,6 +49,11 @@ class Datasets:
 class Objective(Protocol):
     """What the trainer needs to know of a task.
 
+    It is made with its settings and the :class:`DataSettings`. Three methods more are used where
+    they are there: `weight(batch)`, how much a batch predicts, known before the model sees it;
+    `data_tokenizer()`, what the data were made with; and a dataset's `documents_of(index)`, for
+    messages.
+
     Attributes
     ----------
     name
@@ -57,6 +62,28 @@ class Objective(Protocol):
         Which head the model is built with.
     Settings
         Frozen dataclass of its keys in a recipe.
+
+    Examples
+    --------
+    An objective of two losses: the next token, and scores that stay near zero.
+
+    >>> from biosequence.training.objectives import (
+    ...     CausalLM, DataSettings, CausalLMSettings, model_inputs, next_token_losses)
+    >>> class NextTokenAndScale(CausalLM):
+    ...     name = "next-token-and-scale"
+    ...     def loss(self, model, batch):
+    ...         logits = model(**model_inputs(model, batch)).logits
+    ...         tokens = next_token_losses(logits, batch["labels"])
+    ...         told = batch["labels"] != -100
+    ...         scale = logits[told].logsumexp(-1).square().mean()
+    ...         parts = {"tokens": tokens.total.detach(), "scale": scale.detach()}
+    ...         return Losses(tokens.total + 1e-4 * scale, parts, tokens.weight)
+    >>> objective = NextTokenAndScale(CausalLMSettings(packing=True), DataSettings(train="shards"))
+    >>> isinstance(objective, Objective)
+    True
+
+    `register_objective("next-token-and-scale", "my_module:NextTokenAndScale")` makes it known to
+    recipes.
     """
 
     name: ClassVar[str]

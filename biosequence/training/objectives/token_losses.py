@@ -69,6 +69,19 @@ def next_token_losses(
     return token_losses(logits[:, :-1], labels[:, 1:], later)
 
 
+def num_predicted(labels: Tensor, *, shifted: bool = False) -> int:
+    """Labels that are predicted; `shifted` leaves out the first of each row.
+
+    Examples
+    --------
+    >>> labels = torch.tensor([[5, -100, 6]])
+    >>> num_predicted(labels), num_predicted(labels, shifted=True)
+    (2, 1)
+    """
+    kept = labels[:, 1:] if shifted else labels
+    return int((kept != IGNORED).sum())
+
+
 def mean(values: Tensor, weight: Tensor) -> Tensor:
     """Sum over weight; 0, and no NaN, where there is nothing."""
     return values.sum() / weight.clamp(min=1)

@@ -65,6 +65,19 @@ def test_document_numbers_change_where_documents_do(sizes, length, epoch) -> Non
 
 
 @pytest.mark.parametrize("kind", [PackedWindows, DocumentRows])
+@given(sizes=SIZES, length=st.integers(1, 40), epoch=st.integers(0, 3))
+@settings(max_examples=60)
+def test_the_documents_of_an_example_are_told(kind, sizes, length, epoch) -> None:
+    documents = Numbered(sizes)
+    dataset = kind(documents, length, 3, shuffle=True)
+    dataset.set_epoch(epoch)
+    for index in range(len(dataset)):
+        ids = dataset[index]["input_ids"]
+        owners = set(np.searchsorted(documents.ends, ids, side="right").tolist())
+        assert set(dataset.documents_of(index)) == owners
+
+
+@pytest.mark.parametrize("kind", [PackedWindows, DocumentRows])
 def test_examples_do_not_depend_on_what_was_asked_before(kind, tmp_path: Path) -> None:
     texts = random_texts("ACGT", 40, 50)
     shards = TokenShards.open(write_shards(tmp_path / "s", DNATokenizer(), texts))

@@ -122,7 +122,7 @@ def test_parts_are_the_means_over_fillings_and_the_rest(folder: Path, only_spans
     told, inside = labels[:, 1:] != -100, inside[:, 1:]
     torch.testing.assert_close(found.parts["spans"], each[told & inside].mean())
     torch.testing.assert_close(found.total, each[told].mean())
-    assert int(found.weight) == int(told.sum())
+    assert int(found.weight) == objective.weight(batch) == int(told.sum())
     parts = sum(found.parts[name] * found.part_weights[name] for name in found.parts)
     torch.testing.assert_close(found.total * found.weight, parts)
     if only_spans:

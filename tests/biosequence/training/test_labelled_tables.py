@@ -180,7 +180,7 @@ def test_several_labels_a_row_and_unknown_ones(tmp_path: Path) -> None:
         logits[known], batch["labels"][known]
     )
     torch.testing.assert_close(found.total, own)
-    assert int(found.weight) == 4
+    assert int(found.weight) == objective.weight(batch) == 4
     wrong = table(tmp_path / "w.csv", "sequence,toxic,soluble", ["AC,yes,0"])
     with pytest.raises(InputError, match="'yes'"):
         build("classification", wrong, **settings)
@@ -198,7 +198,7 @@ def test_regression_is_standardised_and_comes_back_in_units(tmp_path: Path) -> N
     batch = objective.collate([data.train[index] for index in range(4)])
     found = objective.loss(model, batch)
     torch.testing.assert_close(found.total, model(**batch).loss)
-    assert int(found.weight) == 4
+    assert int(found.weight) == objective.weight(batch) == 4
     back = in_units(batch["labels"], model.config)
     lengths = batch["attention_mask"].sum(1) - 1
     np.testing.assert_allclose(back[:, 0], [values[n - 1] for n in lengths.tolist()], rtol=1e-5)
@@ -224,7 +224,7 @@ def test_each_token_has_its_label(tmp_path: Path) -> None:
     model = model_of(objective, PROTEIN, BioMambaForTokenClassification)
     found = objective.loss(model, batch)
     torch.testing.assert_close(found.total, model(**batch).loss)
-    assert int(found.weight) == 12
+    assert int(found.weight) == objective.weight(batch) == 12
     wrong = table(tmp_path / "w.csv", "Sequence,Secondary_structure", ["MKTA,HHE"])
     with pytest.raises(InputError, match="3 labels for 4 tokens"):
         build("token-classification", wrong, **settings)

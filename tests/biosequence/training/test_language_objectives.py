@@ -9,11 +9,22 @@ import pytest
 import torch
 
 from biosequence.errors import InputError, UsageError
-from biosequence.models import BioMambaConfig, BioMambaForCausalLM, BioXLSTMConfig
+from biosequence.models import (
+    BioMambaConfig,
+    BioMambaForCausalLM,
+    BioMambaForMaskedLM,
+    BioXLSTMConfig,
+)
 from biosequence.models.bioxlstm.modeling_bioxlstm import BioXLSTMForMaskedLM
 from biosequence.tokenizers import DNATokenizer, ProteinTokenizer, SmilesTokenizer
 from biosequence.training.data import DocumentRows, PackedWindows
-from biosequence.training.objectives import Objective, model_inputs, objective_from_settings
+from biosequence.training.objectives import (
+    Objective,
+    model_inputs,
+    objective_from_settings,
+    objective_names,
+    register_objective,
+)
 
 from .corpora import Oracle, random_texts, same, write_shards
 
@@ -214,7 +225,83 @@ def test_masked_models_train_on_packed_documents(reads: Path) -> None:
     found = objective.loss(model, batch)
     own = model(**batch).loss
     torch.testing.assert_close(found.total, own)
-    assert int(found.weight) == int((batch["labels"] != -100).sum())
+    assert int(found.weight) == objective.weight(batch) == int((batch["labels"] != -100).sum())
+
+
+def test_two_strand_models_keep_packed_documents_apart(reads: Path) -> None:
+    objective, data = build("masked-lm", reads, packing=True)
+    batch = batch_of(objective, data.train)
+    options = objective.model_options(DNA)
+    torch.manual_seed(0)
+    config = BioMambaConfig(
+        hidden_size=16, num_hidden_layers=2, state_size=4, bidirectional="add", rcps=True, **options
+    )
+    model = BioMambaForMaskedLM(config).eval()
+    first = batch["seq_idx"] == 0
+    changed = batch | {"input_ids": torch.where(first, 7, batch["input_ids"])}
+    with torch.no_grad():
+        before = model(**model_inputs(model, batch)).logits
+        after = model(**model_inputs(model, changed)).logits
+    torch.testing.assert_close(before[~first], after[~first])
+    assert float((before - after)[first].abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["causal-lm", "masked-lm"])
+def test_files_of_sequences_serve_as_data(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "two.fa"
+    path.write_text(">a\nACGTACGTAC\n>b\nGGTTGG\n", encoding="utf-8")
+    objective, data = build(name, path, packing=False)
+    assert sorted(len(data.train[index]["input_ids"]) for index in range(2)) == [7, 11]
+    assert objective.data_tokenizer() is None
+    assert len(objective.manifest()["train"]["sha256"]) == 64
+    smiles = tmp_path / "two.smi"
+    smiles.write_text("CCO ethanol\nC\n", encoding="utf-8")
+    _, data = build(name, smiles, tokenizer=SmilesTokenizer(), packing=False)
+    assert sorted(len(data.validation[index]["input_ids"]) for index in range(2)) == [3, 5]
+
+
+MODULE = """
+from biosequence.training.objectives import CausalLM, Losses, model_inputs, next_token_losses
+
+class Scaled(CausalLM):
+    name = "scaled"
+
+    def loss(self, model, batch):
+        logits = model(**model_inputs(model, batch)).logits
+        tokens = next_token_losses(logits, batch["labels"])
+        scale = logits[batch["labels"] != -100].logsumexp(-1).square().mean()
+        parts = {"tokens": tokens.total.detach(), "scale": scale.detach()}
+        return Losses(tokens.total + 0.5 * scale, parts, tokens.weight)
+"""
+
+
+def test_an_objective_of_two_losses_from_elsewhere(
+    reads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "somebodys_objective.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    register_objective("scaled", "somebodys_objective:Scaled")
+    register_objective("scaled", "somebodys_objective:Scaled")
+    with pytest.raises(UsageError, match="taken"):
+        register_objective("scaled", "other:Class")
+    objective, data = build("scaled", reads, packing=True)
+    assert objective_names().count("scaled") == 1
+    found = objective.loss(small_mamba(), batch_of(objective, data.train))
+    wanted = found.parts["tokens"] + 0.5 * found.parts["scale"]
+    torch.testing.assert_close(found.total.detach(), wanted)
+    found.total.backward()
+
+
+@pytest.mark.parametrize("name", ["causal-lm", "masked-lm"])
+def test_loader_processes_give_the_same_batches(name: str, reads: Path) -> None:
+    from torch.utils.data import DataLoader
+
+    objective, data = build(name, reads, packing=True)
+    data.train.set_epoch(2)
+    loader = DataLoader(data.train, batch_size=4, num_workers=1, collate_fn=objective.collate)
+    for number, batch in enumerate(loader):
+        count = min(4, len(data.train) - 4 * number)
+        same(batch, objective.collate([data.train[4 * number + k] for k in range(count)]))
 
 
 def test_packing_follows_the_documents_unless_told(reads: Path) -> None:
