@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .deepspeed_presets import deepspeed_preset, deepspeed_settings, preset_names
+    from .finetuning import finetune_recipe
     from .recipe import load_recipe, recipe_from_values, recipe_text, recipe_values
     from .recipe_tables import Recipe
     from .run import train
@@ -18,6 +19,7 @@ _HOMES = {
     "TrainSummary": "summary",
     "deepspeed_preset": "deepspeed_presets",
     "deepspeed_settings": "deepspeed_presets",
+    "finetune_recipe": "finetuning",
     "load_recipe": "recipe",
     "preset_names": "deepspeed_presets",
     "read_metrics": "run_log",
@@ -32,6 +34,7 @@ __all__ = [
     "TrainSummary",
     "deepspeed_preset",
     "deepspeed_settings",
+    "finetune_recipe",
     "load_recipe",
     "preset_names",
     "read_metrics",

@@ -12,7 +12,13 @@ from .recipe_tables import Recipe
 
 
 def training_arguments(
-    recipe: Recipe, folder: Path, launch: Launch, *, device: str, universal: bool = False
+    recipe: Recipe,
+    folder: Path,
+    launch: Launch,
+    *,
+    device: str,
+    evaluate: bool,
+    universal: bool = False,
 ) -> Any:
     """Arguments of the trainer; starts the process group where there are other ranks.
 
@@ -26,6 +32,8 @@ def training_arguments(
         Place of this process.
     device
         A resolved name.
+    evaluate
+        Whether there are data to evaluate on.
     universal
         Whether DeepSpeed is to load a converted checkpoint.
     """
@@ -59,7 +67,7 @@ def training_arguments(
         logging_steps=run.log_every,
         logging_first_step=True,
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if recipe.data.validation else "no",
+        eval_strategy="steps" if evaluate else "no",
         eval_steps=run.evaluate_every,
         save_steps=run.save_every,
         # Batches are a function of the step: nothing is read to be skipped.

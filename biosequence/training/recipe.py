@@ -161,7 +161,6 @@ def _check(recipe: Recipe, source: str) -> None:
         "[tokenizer] is to give a name or a folder, not both.": bool(
             recipe.tokenizer.name and recipe.tokenizer.folder
         ),
-        "run.patience needs data.validation.": run.patience and recipe.data.validation is None,
         "schedule.warmup_steps is to be less than run.steps.": (
             recipe.schedule.warmup_steps >= run.steps
         ),

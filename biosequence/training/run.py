@@ -86,6 +86,12 @@ class _Run:
         self.datasets = self.objective.datasets(
             self.tokenizer, stages(self.recipe)[0].length, self.recipe.seed
         )
+        if self.recipe.run.patience and self.datasets.validation is None:
+            raise UsageError(
+                "There are no validation data for run.patience to watch.",
+                where="[data]",
+                fix="Add validation = ..., or leave patience out.",
+            )
         self.parameters = 0
         self.kind = ""
 
@@ -121,7 +127,12 @@ class _Run:
             (state.world, state.deepspeed) != (self.launch.world, self._sharding())
         )
         arguments = training_arguments(
-            recipe, self.folder.path, self.launch, device=self.device, universal=moved
+            recipe,
+            self.folder.path,
+            self.launch,
+            device=self.device,
+            evaluate=self.datasets.validation is not None,
+            universal=moved,
         )
         start = self._start(arguments, moved=moved)
         state.world = self.launch.world
@@ -321,8 +332,7 @@ def _resolved(
     run = values["run"]
     tenth = max(run["steps"] // 10, 1)
     run.setdefault("save_every", tenth)
-    if values["data"].get("validation"):
-        run.setdefault("evaluate_every", tenth)
+    run.setdefault("evaluate_every", tenth)
     return recipe_from_values(values)
 
 
