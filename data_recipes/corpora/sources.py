@@ -58,8 +58,15 @@ class Sources:
                 fix=f"Give a file or a folder with {' or '.join(recipe.inputs)}: --source PATH.",
             )
 
-    def file(self, name: str) -> Path:
+    def file(self, name: str, *, always: bool = False) -> Path:
         """A declared file: among those given, by name (also packed as .gz), else downloaded.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+        always
+            Download it even where files are given and it is not among them.
 
         Raises
         ------
@@ -69,7 +76,7 @@ class Sources:
             If it cannot be downloaded.
         """
         path = self.find(name)
-        if path is None and self.given:
+        if path is None and self.given and not always:
             raise InputError(
                 f"{name} is not among the files given.",
                 where=", ".join(map(str, self.given)),
@@ -93,10 +100,15 @@ class Sources:
                     return path
         return None
 
-    def matching(self, *patterns: str) -> list[Path]:
+    def matching(self, *patterns: str, loose: bool = True) -> list[Path]:
         """Files given whose name fits a pattern, sorted within each folder; recorded.
 
-        A file that was given by its own path counts whatever its name is.
+        Parameters
+        ----------
+        patterns
+            Names with `*`.
+        loose
+            A file that was given by its own path counts whatever its name is.
 
         Raises
         ------
@@ -105,16 +117,16 @@ class Sources:
         """
         found: list[Path] = []
         for root in self.given:
-            if root.is_file():
+            if root.is_file() and loose:
                 found.append(root)
                 continue
-            names = sorted(path for path in root.iterdir() if path.is_file())
+            names = [root] if root.is_file() else sorted(p for p in root.iterdir() if p.is_file())
             found += [p for p in names if any(fnmatch(p.name, pattern) for pattern in patterns)]
         if not found:
             raise InputError(
                 f"There is no file for the recipe {self.recipe.name!r}.",
-                where=", ".join(map(str, self.given)),
-                fix=f"It reads {', '.join(patterns)}; a file may also be given itself.",
+                where=", ".join(map(str, self.given)) or "option --source",
+                fix=f"Give a file or folder with --source. It reads {', '.join(patterns)}; a file may also be given itself.",
             )
         for path in found:
             self.add(path)
