@@ -14,7 +14,6 @@ from biosequence.tokenizers import DNATokenizer
 
 from ..job import SPLITS, Job
 from ..recipe import CorpusRecipe, Option, SourceFile
-from .letters import GENOME_DNA
 
 _NAMES = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 FASTA = "hg38.ml.fa.gz"
@@ -93,7 +92,7 @@ def prepare(job: Job) -> None:
         )
     intervals = _intervals(bed)
     waiting = set(intervals)
-    tokenizer = DNATokenizer(**GENOME_DNA)
+    tokenizer = DNATokenizer()
     dropped: Counter[str] = Counter()
     with job.shards(tokenizer) as shards:
         for record in read_fasta(fasta):

@@ -14,7 +14,6 @@ from ..job import Job
 from ..recipe import CorpusRecipe
 from ..splits.fractions import SPLIT_OPTIONS, Fractions, assign_groups, place_of_key
 from ..splits.strands import strand_key
-from .letters import GENOME_DNA
 
 
 def prepare(job: Job) -> None:
@@ -34,7 +33,7 @@ def prepare(job: Job) -> None:
         group_of.append(group)
         del record
     splits = assign_groups(list(groups), weights, fractions)
-    tokenizer = DNATokenizer(**GENOME_DNA)
+    tokenizer = DNATokenizer()
     written: set[int] = set()
     with job.shards(tokenizer) as shards:
         for record, group in zip(_records(paths), group_of, strict=True):
