@@ -54,7 +54,9 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("The manifest is not that of a corpus.", where=str(path), fix=fix) from error
+        raise InputError(
+            "The manifest is not that of a corpus.", where=str(path), fix=fix
+        ) from error
     return found
 
 

@@ -55,7 +55,9 @@ def prepare_corpus(
     recipe = get_recipe(name)
     settings = recipe.settings(options or {})
     if workers is not None and workers < 1:
-        raise UsageError(f"{workers} workers cannot work.", where="--workers", fix="Give 1 or more.")
+        raise UsageError(
+            f"{workers} workers cannot work.", where="--workers", fix="Give 1 or more."
+        )
     for module in EXTRAS[recipe.extra] if recipe.extra else ():
         require(recipe.extra, module)
     given = (source,) if isinstance(source, str | Path) else tuple(source)

@@ -59,23 +59,25 @@ class SplitTables:
         return dict(self._rows)
 
 
-def read_table(path: Path, *needed: str) -> Iterator[dict[str, str]]:
+def read_table(path: Path, *needed: str, separator: str | None = None) -> Iterator[dict[str, str]]:
     """Rows of a CSV or TSV with a header, plain or gzipped, one at a time.
 
     Parameters
     ----------
     path
-        The table; a name with `.tsv` in it has tabs.
+        The table.
     needed
         Columns that must be there.
+    separator
+        What lies between columns; None: a tab where the name says `.tsv`, else a comma.
 
     Raises
     ------
     InputError
         If the file cannot be read, a column is missing, or a row has too few.
     """
-    separator = "\t" if ".tsv" in path.suffixes else ","
-    rows = csv.DictReader((line for _, line in read_lines(path)), delimiter=separator)
+    between = separator or _between(path)
+    rows = csv.DictReader((line for _, line in read_lines(path)), delimiter=between)
     missing = [name for name in needed if name not in (rows.fieldnames or ())]
     if missing:
         raise InputError(
@@ -92,6 +94,9 @@ def read_table(path: Path, *needed: str) -> Iterator[dict[str, str]]:
 
 def column_names(path: Path) -> list[str]:
     """The header of a table."""
-    separator = "\t" if ".tsv" in path.suffixes else ","
     lines = (line for _, line in read_lines(path))
-    return next(csv.reader(lines, delimiter=separator), [])
+    return next(csv.reader(lines, delimiter=_between(path)), [])
+
+
+def _between(path: Path) -> str:
+    return "\t" if ".tsv" in path.suffixes else ","

@@ -99,9 +99,7 @@ def prepare(job: Job) -> None:
             if record.name not in waiting:
                 continue
             waiting.discard(record.name)
-            chromosome = _chromosome(
-                intervals[record.name], len(record), window, extend, dropped
-            )
+            chromosome = _chromosome(intervals[record.name], len(record), window, extend, dropped)
             for split, found in chromosome.items():
                 for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True):
                     piece = record.sequence[start:end]
