@@ -77,13 +77,16 @@ class Sources:
         """
         path = self.find(name)
         if path is None and self.given and not always:
+            known = self._declared(name)
             raise InputError(
                 f"{name} is not among the files given.",
                 where=", ".join(map(str, self.given)),
-                fix=f"Put it there under this name; it comes from {self._declared(name).url}.",
+                fix="Put it there under this name"
+                + (f"; it is from {known.url}." if known else "."),
             )
         if path is None:
             declared = self._declared(name)
+            assert declared is not None, f"{self.recipe.name} declares no {name}"
             fetched = fetch(declared, download_folder(self.recipe))
             self._add(fetched.path, declared.url, fetched.sha256)
             return fetched.path
@@ -126,7 +129,8 @@ class Sources:
             raise InputError(
                 f"There is no file for the recipe {self.recipe.name!r}.",
                 where=", ".join(map(str, self.given)) or "option --source",
-                fix=f"Give a file or folder with --source. It reads {', '.join(patterns)}; a file may also be given itself.",
+                fix=f"Give a file or folder with --source. It reads {', '.join(patterns)}; a file "
+                "may also be given itself.",
             )
         for path in found:
             self.add(path)
@@ -168,7 +172,7 @@ class Sources:
         self.record.append(entry | ({"url": url} if url else {}))
 
     def _check(self, path: Path, name: str) -> None:
-        declared = next((f for f in self.recipe.files if f.filename == name), None)
+        declared = self._declared(name)
         # A file packed otherwise has another checksum than the published one.
         if declared is None or declared.sha256 is None or path.name != declared.filename:
             self._add(path, declared.url if declared else None, None)
@@ -183,7 +187,5 @@ class Sources:
             )
         self._add(path, declared.url, digest)
 
-    def _declared(self, name: str) -> SourceFile:
-        found = next((f for f in self.recipe.files if f.filename == name), None)
-        assert found is not None, f"{self.recipe.name} declares no {name}"
-        return found
+    def _declared(self, name: str) -> SourceFile | None:
+        return next((f for f in self.recipe.files if f.filename == name), None)

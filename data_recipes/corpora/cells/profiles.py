@@ -17,7 +17,7 @@ def prepare(job: Job) -> None:
     import pandas as pd
     from scipy import sparse
 
-    from bioseq_recipes.default_model.references import read_library
+    from ...default_model.references import read_library
 
     fractions = Fractions.of(job.options)
     human, _ = (job.sources.file(name) for name in FILES)

@@ -82,22 +82,21 @@ def prepare(job: Job) -> None:
 
 def _read(job: Job, kept: Path, found: Counter[str]) -> Domains:
     keys, owner, parts = array("Q"), array("i"), []
-    # Rows are counted as they are put in, so that each answer finds its domain again.
-    pending: list[int] = []
+    # Answers come in the order of the entries, which is how each finds its domain again.
+    asked = array("i")
 
     def entries() -> Iterator[str]:
         for part, line in _lines(job):
             parts.append(part)
             for entry in line.split("."):
-                pending.append(len(parts) - 1)
+                asked.append(len(parts) - 1)
                 yield entry.strip()
 
     seen: set[int] = set()
     with kept.open("w", encoding="utf-8") as handle:
         answers = map_batches(_judged, entries(), workers=job.workers)
         for number, (entry, molecule, clean) in enumerate(answers):
-            # The line lies behind us when its last entry was put in: forget it by pieces.
-            domain = pending[number]
+            domain = asked[number]
             text = _chosen(str(job.options["dirty"]), entry, molecule, clean, found)
             if not text:
                 continue
@@ -175,10 +174,9 @@ def _by_relation(
 ) -> list[str]:
     """Domains that share most of their molecules go together."""
     weights = np.bincount(linked, weights=sizes).astype(np.int64)
-    keys = [b""] * len(weights)
     smallest = np.full(len(weights), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(smallest, linked[domains.owner], domains.keys)
-    keys = [f"{number}:{int(key)}" for number, key in enumerate(smallest)]
+    keys = [str(key) for key in smallest.tolist()]
     of_group = assign_groups(keys, weights.tolist(), fractions)
     return [of_group[group] for group in linked.tolist()]
 
