@@ -78,6 +78,7 @@ class Sources:
         path = self.find(name)
         if path is None and self.given and not always:
             known = self._declared(name)
+            origin = f"; it is from {known.url}" if known else ""
             raise InputError(
                 f"{name} is not among the files given.",
                 where=", ".join(map(str, self.given)),

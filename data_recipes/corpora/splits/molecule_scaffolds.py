@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
 
 
 class Canonical(NamedTuple):
@@ -40,7 +43,6 @@ def canonical_molecules(texts: Sequence[str], *, scaffolds: bool = True) -> list
     [Canonical(smiles='CCO', scaffold=''), Canonical(smiles='', scaffold=''), ...]
     """
     from rdkit import Chem, rdBase
-    from rdkit.Chem.Scaffolds import MurckoScaffold
 
     found = []
     # What cannot be read is counted by whoever asks; a line for each on stderr helps nobody.
@@ -51,11 +53,8 @@ def canonical_molecules(texts: Sequence[str], *, scaffolds: bool = True) -> list
             if molecule is None or not molecule.GetNumAtoms():
                 found.append(Canonical("", ""))
                 continue
-            scaffold = ""
-            if scaffolds and molecule.GetRingInfo().NumRings():
-                rings = MurckoScaffold.GetScaffoldForMol(molecule)
-                # Mirror images of a ring system are one scaffold.
-                scaffold = Chem.MolToSmiles(rings, isomericSmiles=False)
+            rings = scaffolds and molecule.GetRingInfo().NumRings()
+            scaffold = _scaffold(molecule) if rings else ""
             found.append(Canonical(Chem.MolToSmiles(molecule), scaffold))
     return found
 
@@ -63,6 +62,37 @@ def canonical_molecules(texts: Sequence[str], *, scaffolds: bool = True) -> list
 def canonical_without_scaffolds(texts: Sequence[str]) -> list[Canonical]:
     """As :func:`canonical_molecules`, for work that has no use for scaffolds."""
     return canonical_molecules(texts, scaffolds=False)
+
+
+def _scaffold(molecule: Mol) -> str:
+    from rdkit import Chem
+    from rdkit.Chem.Scaffolds import MurckoScaffold
+
+    try:
+        rings = MurckoScaffold.GetScaffoldForMol(molecule)
+    except ValueError:
+        # Cutting side chains off can leave RDKit an atom of a charge that it does not allow.
+        return _core(molecule)
+    # Mirror images of a ring system are one scaffold.
+    return Chem.MolToSmiles(rings, isomericSmiles=False)
+
+
+def _core(molecule: Mol) -> str:
+    """Rings and what links them as they stand in the molecule, found by cutting off ends."""
+    from rdkit import Chem
+
+    degree = {atom.GetIdx(): atom.GetDegree() for atom in molecule.GetAtoms()}
+    ends = [index for index, count in degree.items() if count <= 1]
+    while ends:
+        end = ends.pop()
+        del degree[end]
+        for neighbour in molecule.GetAtomWithIdx(end).GetNeighbors():
+            index = neighbour.GetIdx()
+            if index in degree:
+                degree[index] -= 1
+                if degree[index] == 1:
+                    ends.append(index)
+    return Chem.MolFragmentToSmiles(molecule, sorted(degree), isomericSmiles=False)
 
 
 def _blank(text: str) -> bool:
