@@ -118,7 +118,8 @@ def _attempt(file: SourceFile, partial: Path) -> bool:
         headers |= {"Range": f"bytes={have}-"}
     request = urllib.request.Request(file.url, headers=headers)
     try:
-        answer = urllib.request.urlopen(request, timeout=PATIENCE)
+        # A new opener reads the proxies of the environment as they are now.
+        answer = urllib.request.build_opener().open(request, timeout=PATIENCE)
     except urllib.error.HTTPError as error:
         if error.code != _RANGE_REFUSED or "Range" not in headers:
             raise
