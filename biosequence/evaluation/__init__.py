@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .classification import class_scores
-    from .cnn_classifier import SequenceCNN, cnn_classifier
+    from .cnn_baseline import SequenceCNN, cnn_classifier
     from .genomic_benchmarks import GENOMIC_BENCHMARKS
     from .in_context import Family, evaluate_in_context, family_scorer, read_families
-    from .kmer_logistic import kmer_counts, kmer_logistic
+    from .kmer_baseline import kmer_counts, kmer_logistic
     from .labels import LabelMap, match_labels
     from .metrics import METRICS, Estimate, Metric, measure
     from .molecules import evaluate_molecules
@@ -40,11 +40,11 @@ _HOMES = {
     "Plot": "report",
     "Report": "report",
     "SUITES": "suites",
-    "SequenceCNN": "cnn_classifier",
+    "SequenceCNN": "cnn_baseline",
     "Suite": "suites",
     "TaskSuite": "task_suite",
     "class_scores": "classification",
-    "cnn_classifier": "cnn_classifier",
+    "cnn_classifier": "cnn_baseline",
     "document_scorer": "perplexity",
     "encoded_documents": "perplexity",
     "evaluate_assays": "proteingym",
@@ -54,8 +54,8 @@ _HOMES = {
     "evaluate_probe": "probe",
     "evaluate_tasks": "task_suite",
     "family_scorer": "in_context",
-    "kmer_counts": "kmer_logistic",
-    "kmer_logistic": "kmer_logistic",
+    "kmer_counts": "kmer_baseline",
+    "kmer_logistic": "kmer_baseline",
     "match_labels": "labels",
     "measure": "metrics",
     "read_assay": "proteingym",

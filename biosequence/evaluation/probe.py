@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from .classification import judge_labels, spread
-from .kmer_logistic import fit_logistic, fit_ridge, kmer_counts
+from .kmer_baseline import fit_logistic, fit_ridge, kmer_counts
 from .labels import LabelMap
 from .metrics import RESAMPLES, measure
 from .report import Column, Plot, Report

@@ -13,8 +13,8 @@ from ..errors import ModelError, UsageError
 from ..inference.score import BATCH_SIZE
 from ..progress import progress
 from .classification import answer_labels, judge_labels
-from .cnn_classifier import cnn_classifier
-from .kmer_logistic import kmer_logistic
+from .cnn_baseline import cnn_classifier
+from .kmer_baseline import kmer_logistic
 from .labels import LabelMap
 from .metrics import METRICS, RESAMPLES, mean_estimate
 from .report import Column, Plot, Report

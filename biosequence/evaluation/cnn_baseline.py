@@ -39,12 +39,13 @@ class SequenceCNN(nn.Module):
         before, left = EMBEDDING, length
         for width, kernel in WIDTHS:
             blocks += [
-                nn.Conv1d(before, width, kernel, padding="same"),
+                nn.Conv1d(before, width, kernel, padding=kernel // 2),
                 nn.BatchNorm1d(width),
                 nn.ReLU(),
                 nn.MaxPool1d(2, ceil_mode=True),
             ]
-            before, left = width, -(-left // 2)
+            # Even kernels with that padding give one position more.
+            before, left = width, -(-(left + 1) // 2)
         self.convolutions = nn.Sequential(*blocks)
         self.dense = nn.Sequential(
             nn.Flatten(), nn.Linear(before * left, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, num_labels)

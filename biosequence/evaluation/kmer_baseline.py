@@ -85,6 +85,7 @@ def fit_logistic(
     from sklearn.linear_model import LogisticRegression
 
     labels = np.asarray(labels)
+    train, test = _seen(train, test)
     fit, held = _hold_out(labels, seed)
 
     def fitted(rows: np.ndarray, strength: float) -> Any:
@@ -107,6 +108,7 @@ def fit_ridge(train: Any, values: np.ndarray, test: Any, *, seed: int = 0) -> np
     from sklearn.linear_model import Ridge
 
     values = np.asarray(values, np.float64)
+    train, test = _seen(train, test)
     fit, held = _hold_out(np.arange(len(values)), seed)
 
     def error(strength: float) -> float:
@@ -115,6 +117,14 @@ def fit_ridge(train: Any, values: np.ndarray, test: Any, *, seed: int = 0) -> np
 
     best = min(STRENGTHS, key=error)
     return Ridge(alpha=1 / best).fit(train, values).predict(test)
+
+
+def _seen(train: Any, test: Any) -> tuple[Any, Any]:
+    """Sparse features without the columns that no training row has; they would stay at zero."""
+    if not hasattr(train, "indices"):
+        return train, test
+    columns = np.unique(train.indices)
+    return train[:, columns], test[:, columns]
 
 
 def _hold_out(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
