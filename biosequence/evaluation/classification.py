@@ -94,10 +94,15 @@ def require_classifier(loaded: LoadedModel) -> None:
     ModelError
         It does not.
     """
-    if type(loaded.model).__name__.endswith("ForSequenceClassification"):
+    name, kind = type(loaded.model).__name__, loaded.model.config.problem_type
+    if not name.endswith("ForSequenceClassification"):
+        what = f"A {name} gives no labels."
+    elif kind not in (None, "single_label_classification"):
+        what = f"The model was fine-tuned for another kind of answer ({kind})."
+    else:
         return
     raise ModelError(
-        f"A {type(loaded.model).__name__} gives no labels.",
+        what,
         where=str(loaded.path),
         fix="Fine-tune it first with `bioseq finetune --task classification`, or run the suite "
         "probe.",

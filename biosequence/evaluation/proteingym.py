@@ -59,7 +59,7 @@ def evaluate_assays(
         Scores mutants of one protein; a model's is made of
         :func:`~biosequence.inference.score_mutants`.
     data
-        Folder of tables as ProteinGym writes them, or one table.
+        Folder of tables as ProteinGym writes them (or with such a folder `test`), or one table.
     context
         Folder with an alignment ``ASSAY.a3m`` for each assay; None: no homologs.
     num_homologs
@@ -156,6 +156,8 @@ def _assay_files(data: str | Path) -> list[Path]:
     base = Path(data)
     if base.is_file():
         return [base]
+    # `bioseq data prepare proteingym` puts the assays into `test`, and a reference beside it.
+    base = base / "test" if (base / "test").is_dir() else base
     found = sorted(base.glob("*.csv")) + sorted(base.glob("*.csv.gz"))
     if not found:
         raise InputError(

@@ -13,11 +13,10 @@ import numpy as np
 from ..errors import UsageError
 from .provenance import made_with
 from .report import Report
+from .shards import OpenShards, is_shards, shard_documents, shard_molecules
 
 if TYPE_CHECKING:
     from ..inference import LoadedModel
-
-Documents = Callable[["LoadedModel"], Iterable[np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class EvaluateRequest:
     data
         What the model is judged on; see the suites.
     train
-        SMILES that the model was trained on (molecules).
+        SMILES that the model was trained on, a file or token shards (molecules).
     context
         Folder of alignments (proteingym).
     baselines
@@ -91,25 +90,26 @@ class Suite:
     needs
         Those of them that must be given.
     run
-        From a request and documents to a report and the folder of the model.
+        From a request, and how shards are opened, to a report and the models that were used.
     """
 
     summary: str
     data: str
     takes: frozenset[str]
     needs: frozenset[str]
-    run: Callable[[EvaluateRequest, Documents | None], tuple[Report, Any]]
+    run: Callable[[EvaluateRequest, OpenShards | None], tuple[Report, Any]]
 
 
-def run_suite(request: EvaluateRequest, *, documents: Documents | None = None) -> Report:
+def run_suite(request: EvaluateRequest, *, open_shards: OpenShards | None = None) -> Report:
     """Put a model to a suite.
 
     Parameters
     ----------
     request
         What to do.
-    documents
-        For perplexity, documents as ids instead of a file of `data`, such as token shards.
+    open_shards
+        Opens token shards, where `data` (perplexity) or `train` (molecules) is a folder of them:
+        ``biosequence.training.data.TokenShards.open``.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def run_suite(request: EvaluateRequest, *, documents: Documents | None = None) -
                 else f"Add --{name} FILE: the molecules that the model was trained on.",
             )
     _check_files(request)
-    report, loaded = suite.run(request, documents)
+    report, loaded = suite.run(request, open_shards)
     return dataclasses.replace(report, provenance=made_with(request, suite.takes, loaded))
 
 
@@ -170,7 +170,7 @@ def _load(request: EvaluateRequest, model: str | Path | None = None) -> LoadedMo
     return load_model(model or request.model, device=request.device)
 
 
-def _tasks(request: EvaluateRequest, documents: Documents | None) -> tuple[Report, Any]:
+def _tasks(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from .genomic_benchmarks import GENOMIC_BENCHMARKS
     from .nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
     from .task_suite import evaluate_tasks, task_models
@@ -195,7 +195,7 @@ def _tasks(request: EvaluateRequest, documents: Documents | None) -> tuple[Repor
     return report, used
 
 
-def _proteingym(request: EvaluateRequest, documents: Documents | None) -> tuple[Report, Any]:
+def _proteingym(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from ..inference import score_mutants
     from ..inference.mutations import check_method
     from .proteingym import evaluate_assays
@@ -225,7 +225,7 @@ def _proteingym(request: EvaluateRequest, documents: Documents | None) -> tuple[
     return _noted(report, f"Method of scoring: {method}."), [loaded]
 
 
-def _molecules(request: EvaluateRequest, documents: Documents | None) -> tuple[Report, Any]:
+def _molecules(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from ..inference import GenerateOptions, generate_molecules
     from ..io import read_smiles
     from .molecules import evaluate_molecules
@@ -242,24 +242,31 @@ def _molecules(request: EvaluateRequest, documents: Documents | None) -> tuple[R
     texts = texts[: request.limit]
     report = evaluate_molecules(
         texts,
-        (record.sequence for record in read_smiles(_given(request.train), empty="skip")),
-        reference=None
-        if request.data is None
-        else (record.sequence for record in read_smiles(request.data, empty="skip")),
+        _smiles(_given(request.train), open_shards),
+        reference=None if request.data is None else _smiles(request.data, open_shards),
         seed=request.seed,
     )
     return _noted(report, how), [loaded] if loaded else []
 
 
-def _perplexity(request: EvaluateRequest, documents: Documents | None) -> tuple[Report, Any]:
+def _smiles(path: Path, open_shards: OpenShards | None) -> Iterable[str]:
+    from ..io import read_smiles
+
+    if is_shards(path):
+        return shard_molecules(path, open_shards)
+    return (record.sequence for record in read_smiles(path, empty="skip"))
+
+
+def _perplexity(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from ..inference.records import read_records
     from .perplexity import document_scorer, encoded_documents, evaluate_perplexity
 
     loaded = _load(request)
+    data = _given(request.data)
     found = (
-        documents(loaded)
-        if documents is not None
-        else encoded_documents(loaded, read_records(loaded, _given(request.data)))
+        shard_documents(data, loaded, open_shards)
+        if is_shards(data)
+        else encoded_documents(loaded, read_records(loaded, data))
     )
     report = evaluate_perplexity(
         document_scorer(loaded, batch_size=request.batch_size, chunk=request.chunk),
@@ -270,7 +277,7 @@ def _perplexity(request: EvaluateRequest, documents: Documents | None) -> tuple[
     return report, [loaded]
 
 
-def _in_context(request: EvaluateRequest, documents: Documents | None) -> tuple[Report, Any]:
+def _in_context(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from .in_context import evaluate_in_context, family_scorer, read_families
 
     loaded = _load(request)
@@ -283,7 +290,7 @@ def _in_context(request: EvaluateRequest, documents: Documents | None) -> tuple[
     return report, [loaded]
 
 
-def _probe(request: EvaluateRequest, documents: Documents | None) -> tuple[Report, Any]:
+def _probe(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from ..inference import embed_records
     from ..io import Record
     from .probe import evaluate_probe

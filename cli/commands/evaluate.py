@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,12 @@ OWN = ("baselines", "strands", "context", "masked", "train", "num", "label", "la
     "--context", type=PATH, metavar="DIR", help="Alignments ASSAY.a3m, read before the protein."
 )
 @click.option("--masked", is_flag=True, help="Causal models fill each mutated residue in.")
-@click.option("--train", type=PATH, metavar="FILE", help="SMILES that the model was trained on.")
+@click.option(
+    "--train",
+    type=PATH,
+    metavar="PATH",
+    help="SMILES (a file or shards) that the model was trained on.",
+)
 @click.option(
     "--num",
     type=click.IntRange(min=1),
@@ -111,22 +116,22 @@ OWN = ("baselines", "strands", "context", "masked", "train", "num", "label", "la
 @model_options
 @output_switches
 @click.pass_context
-def command(context: click.Context, suite: str, model: str, output: Path, **given: Any) -> None:
+def command(ctx: click.Context, suite: str, model: str, output: Path, **given: Any) -> None:
     """Put a model to a benchmark and write one table.
 
     MODEL is a folder with a sequence model. SUITE is one of: `genomic-benchmarks` and `nt`
     (fine-tuned classifiers; MODEL may hold one model a task), `proteingym` (zero-shot effects of
     mutations), `molecules` (MODEL may be a file of SMILES), `perplexity`, `in-context`, `probe`.
     """
-    session = context.ensure_object(Session)
+    session = ctx.ensure_object(Session)
     with steady_output(session):
         from biosequence.evaluation import EvaluateRequest, run_suite, write_report
         from biosequence.evaluation.suites import find_suite
 
-        _check_options(context, suite, find_suite(suite).takes)
+        _check_options(ctx, suite, find_suite(suite).takes)
         _check_output(output)
         request = EvaluateRequest(suite=suite, model=model, **given)
-        report = run_suite(request, documents=_shards(suite, given["data"]))
+        report = run_suite(request, open_shards=_open_shards)
         paths = write_report(report, output)
     for name, value in report.to_dict()["summary"].items():
         shown = f"{value:.6g}" if isinstance(value, float) else "-" if value is None else value
@@ -135,7 +140,7 @@ def command(context: click.Context, suite: str, model: str, output: Path, **give
     session.result({**report.to_dict(), "output": [str(path) for path in paths]})
 
 
-def _check_options(context: click.Context, suite: str, takes: Iterable[str]) -> None:
+def _check_options(ctx: click.Context, suite: str, takes: Iterable[str]) -> None:
     """Refuse an option that the suite would not look at.
 
     Raises
@@ -144,7 +149,7 @@ def _check_options(context: click.Context, suite: str, takes: Iterable[str]) -> 
         There is one.
     """
     for name in OWN:
-        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if given and name not in takes:
             option = "--baseline" if name == "baselines" else f"--{name}"
             raise UsageError(
@@ -164,22 +169,7 @@ def _check_output(output: Path) -> None:
         )
 
 
-def _shards(suite: str, data: Path | None) -> Callable[[Any], Iterable[Any]] | None:
-    """Documents of token shards; None where `data` is none, or something else."""
-    if suite != "perplexity" or data is None or not (data / "manifest.json").is_file():
-        return None
+def _open_shards(path: Path) -> Any:
+    from biosequence.training.data import TokenShards
 
-    def documents(loaded: Any) -> Iterable[Any]:
-        from biosequence.training.data import TokenShards
-
-        shards = TokenShards.open(data)
-        mine, theirs = loaded.tokenizer.vocabulary.sha256, shards.tokenizer().vocabulary.sha256
-        if mine != theirs:
-            raise InputError(
-                "The shards were made with another tokenizer than the model's.",
-                where=f"{data}: {theirs[:12]}, {loaded.path}: {mine[:12]}",
-                fix="Prepare the data again with the model's tokenizer.",
-            )
-        return (shards[number] for number in range(len(shards)))
-
-    return documents
+    return TokenShards.open(path)
