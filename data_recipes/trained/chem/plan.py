@@ -82,9 +82,9 @@ class Plan:
     """
 
     contenders: tuple[Contender, ...] = CONTENDERS
-    rates: tuple[float, ...] = (2e-3, 4e-3, 8e-3)
+    rates: tuple[float, ...] = (4e-3, 8e-3, 1.6e-2)
     tuning_steps: int = 64
-    steps: int = 700
+    steps: int = 1000
     rows: int = 64
     length: int = 320
     watched: int = 1000
