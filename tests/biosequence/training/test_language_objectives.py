@@ -93,6 +93,17 @@ def test_a_document_does_not_predict_the_next_one(reads: Path) -> None:
     assert bool((batch["labels"][:, 1:][ends[:, 1:]] != -100).any())
 
 
+def test_what_is_filled_up_belongs_to_the_last_document(reads: Path) -> None:
+    objective, data = build("causal-lm", reads, packing=True)
+    rows = [data.validation[0], data.validation[len(data.validation) - 1]]
+    batch = objective.collate(rows)
+    short = len(rows[1]["input_ids"])
+    assert short < batch["input_ids"].shape[1]
+    assert bool((batch["input_ids"][1, short:] == DNA.pad_id).all())
+    assert bool((batch["seq_idx"][1, short:] == int(rows[1]["seq_idx"][-1])).all())
+    assert int(rows[1]["seq_idx"][-1]) > 0
+
+
 def small_mamba(**options) -> BioMambaForCausalLM:
     torch.manual_seed(0)
     config = BioMambaConfig(
