@@ -226,6 +226,13 @@ def _report(
             "perplexity": everything["perplexity"],
             "perplexity_per_letter": everything["perplexity_per_letter"],
         },
-        plot=Plot("line", "context", "perplexity", "perplexity per token"),
+        plot=Plot(
+            "line",
+            "context",
+            "perplexity",
+            "perplexity per token",
+            axis="tokens before",
+            without="all",
+        ),
         notes=tuple(notes),
     )
