@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import InputError
 from ..tokenizers.smiles_chemistry import canonical_smiles
 
+if TYPE_CHECKING:
+    from ..tokenizers import BioTokenizer
+
 PROPERTIES = ("molecular_weight", "logp", "qed")
 """What distributions are compared: daltons, Crippen's logP, drug-likeness from 0 to 1."""
 RADIUS, BITS = 2, 1024
 """Of Morgan fingerprints."""
+
+
+def smiles_of(tokenizer: BioTokenizer, ids: np.ndarray) -> str:
+    """The SMILES that some tokens stand for, also where they are SELFIES.
+
+    Examples
+    --------
+    >>> from biosequence.tokenizers import SmilesTokenizer
+    >>> smiles_of(SmilesTokenizer(), SmilesTokenizer().encode("CCO"))
+    'CCO'
+    """
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    if tokenizer.name == "selfies":
+        from ..tokenizers.smiles_selfies import to_smiles
+
+        return to_smiles(text)
+    return text
 
 
 def canonical(smiles: str) -> str | None:
