@@ -1,14 +1,11 @@
-"""Molecules ready to be compared: canonical, with scaffolds, fingerprints and properties."""
+"""Molecules ready to be compared: structures, scaffolds, fingerprints and properties."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-
-from ..errors import InputError
-from ..tokenizers.smiles_chemistry import canonical_smiles
 
 if TYPE_CHECKING:
     from ..tokenizers import BioTokenizer
@@ -36,37 +33,34 @@ def smiles_of(tokenizer: BioTokenizer, ids: np.ndarray) -> str:
     return text
 
 
-def canonical(smiles: str) -> str | None:
-    """The canonical form; None where it is no molecule.
+class Structure(NamedTuple):
+    """A molecule as sets compare it."""
+
+    smiles: str
+    """Canonical SMILES."""
+    scaffold: str
+    """Bemis and Murcko's: rings and what joins them; "" for a molecule without rings."""
+
+
+def structure(smiles: str) -> Structure | None:
+    """A molecule, read once; None where the text is none, or its valences are impossible.
 
     Examples
     --------
-    >>> canonical("OCC"), canonical("C(")
-    ('CCO', None)
+    >>> structure("OCCc1ccccc1")
+    Structure(smiles='OCCc1ccccc1', scaffold='c1ccccc1')
+    >>> structure("C("), structure("")
+    (None, None)
     """
-    try:
-        return canonical_smiles(smiles)
-    except InputError:
-        return None
-
-
-def scaffold(smiles: str) -> str:
-    """Bemis and Murcko's scaffold: rings and what joins them; "" for a molecule without rings.
-
-    Examples
-    --------
-    >>> scaffold("CCc1ccccc1"), scaffold("CCO")
-    ('c1ccccc1', '')
-    """
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem.Scaffolds import MurckoScaffold
 
-    return Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(Chem.MolFromSmiles(smiles)))
-
-
-def scaffolds(molecules: Iterable[str]) -> set[str]:
-    """Different scaffolds of some valid molecules, the empty one left out."""
-    return {scaffold(one) for one in molecules} - {""}
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles) if smiles else None
+    if molecule is None:
+        return None
+    frame = MurckoScaffold.GetScaffoldForMol(molecule)
+    return Structure(Chem.MolToSmiles(molecule), Chem.MolToSmiles(frame))
 
 
 def properties(molecules: Sequence[str]) -> dict[str, np.ndarray]:
