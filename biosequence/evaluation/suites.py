@@ -171,6 +171,13 @@ def _load(request: EvaluateRequest, model: str | Path | None = None) -> LoadedMo
     return open_model(model or request.model, device=request.device)
 
 
+def _load_own(request: EvaluateRequest) -> LoadedModel:
+    """A model of our families: only they go on from states and tell their layers."""
+    from ..inference import load_model
+
+    return load_model(request.model, device=request.device)
+
+
 def _tasks(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from .genomic_benchmarks import GENOMIC_BENCHMARKS
     from .nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
@@ -201,7 +208,7 @@ def _proteingym(request: EvaluateRequest, open_shards: OpenShards | None) -> tup
     from ..inference.mutations import check_method
     from .proteingym import evaluate_assays
 
-    loaded = _load(request)
+    loaded = _load_own(request)
     wanted = "fill" if request.masked and loaded.model.config.is_causal else None
     method = check_method(loaded, wanted, has_context=request.context is not None)
 
@@ -284,7 +291,7 @@ def _perplexity(request: EvaluateRequest, open_shards: OpenShards | None) -> tup
 def _in_context(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from .in_context import evaluate_in_context, family_scorer, read_families
 
-    loaded = _load(request)
+    loaded = _load_own(request)
     report = evaluate_in_context(
         family_scorer(loaded, chunk=request.chunk),
         read_families(_given(request.data)),
@@ -299,7 +306,7 @@ def _probe(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Re
     from ..io import Record
     from .probe import evaluate_probe
 
-    loaded = _load(request)
+    loaded = _load_own(request)
 
     def embed(sequences: Sequence[str]) -> np.ndarray:
         found = embed_records(

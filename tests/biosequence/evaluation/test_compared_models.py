@@ -107,6 +107,12 @@ def test_a_classifier_of_transformers_is_judged(motif_task: Path, tmp_path: Path
     assert run_suite(request).rows[0]["items"] == 20
 
 
+@pytest.mark.parametrize("suite", ["proteingym", "in-context", "probe"])
+def test_suites_that_need_states_refuse_it(gpt: Path, tmp_path: Path, suite: str) -> None:
+    with pytest.raises(ModelError, match="another family"):
+        run_suite(EvaluateRequest(suite=suite, model=str(gpt), data=tmp_path, device="cpu"))
+
+
 def test_what_cannot_be_judged_is_refused(gpt: Path, tmp_path: Path) -> None:
     loaded = open_model(gpt, device="cpu")
     with pytest.raises(InputError, match="more than the model has positions"):
