@@ -14,6 +14,7 @@ DISTRIBUTION = "bioseq-toolkit"
 EXTRAS: dict[str, tuple[str, ...]] = {
     "chem": ("selfies",),
     "dask": ("dask", "distributed"),
+    "fcd": ("fcd",),
     "genome": ("pyfaidx", "pysam"),
     "llm": ("inspect_ai",),
     "train": ("peft",),

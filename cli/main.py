@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "convert": "Open published checkpoints with bioseq and transformers.",
     "doctor": "Check this installation and say how to mend it.",
     "embed": "Turn sequences into vectors.",
+    "evaluate": "Put a model to a benchmark and write one table.",
     "generate": "Write DNA, proteins or molecules with a sequence model.",
     "score": "Say how likely sequences, variants or mutations are to a model.",
 }
