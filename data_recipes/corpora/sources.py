@@ -82,8 +82,7 @@ class Sources:
             raise InputError(
                 f"{name} is not among the files given.",
                 where=", ".join(map(str, self.given)),
-                fix="Put it there under this name"
-                + (f"; it is from {known.url}." if known else "."),
+                fix=f"Put it there under this name{origin}.",
             )
         if path is None:
             declared = self._declared(name)
