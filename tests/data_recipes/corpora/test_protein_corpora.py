@@ -168,6 +168,18 @@ def test_the_memmap_keeps_every_residue_with_either_end(
     assert found == dict(enumerate(families.values()))
 
 
+def test_an_index_of_some_families_is_read_too(tmp_path: Path, families) -> None:
+    write_memmap(tmp_path, families, inclusive=True)
+    rows = (tmp_path / INDEX).read_text().splitlines()
+    (tmp_path / INDEX).write_text("\n".join([rows[0], rows[5], *rows[1:4]]) + "\n")
+    found = Memmap(tmp_path / MEMMAP, tmp_path / INDEX)
+    names = list(families)
+    assert found.names == [names[4], *names[:3]]
+    for number, name in enumerate(found.names):
+        assert found.query(number) == families[name][0]
+        assert len(found.family(number).documents[-1]) == len(families[name][-1]) + 1
+
+
 def test_an_index_of_another_array(tmp_path: Path, families) -> None:
     write_memmap(tmp_path, families, inclusive=True)
     whole = (tmp_path / MEMMAP).read_bytes()
