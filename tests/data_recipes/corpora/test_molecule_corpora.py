@@ -160,6 +160,12 @@ def test_dirty_entries_follow_the_policy_and_are_counted(
     assert [ids.tolist() for ids in found] == [tokenizer.encode(one).tolist() for one in kept]
 
 
+def test_sets_without_a_molecule(tmp_path: Path) -> None:
+    (tmp_path / "x_incontext.txt").write_text("hello.world\n")
+    with pytest.raises(InputError, match="no molecule in the sets"):
+        prepare_corpus("icst", tmp_path / "o", source=tmp_path)
+
+
 def test_domains_of_published_parts_stay_there(tmp_path: Path) -> None:
     zipped(tmp_path / "train.zip", "CCO.CCN\nCCC.CCCC\n")
     zipped(tmp_path / "valid.zip", "CCCl.CCO\n")

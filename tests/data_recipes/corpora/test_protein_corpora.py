@@ -213,6 +213,9 @@ def test_published_lists_decide_where_they_are(tmp_path: Path, families) -> None
     assert counts["families_not_in_lists"] == 1
     test = {group for _, group in parts(tmp_path / "o")["test"]}
     assert test == {9, 10}
+    table = (tmp_path / "o" / "families.tsv").read_text().splitlines()
+    assert table[0] == "group\tname\tsplit"
+    assert table[10:] == ["9\tfamily9\ttest", "10\tfamily10\ttest"]
     for list_name in ("training", "validation", "testing"):
         (tmp_path / f"cluster_{list_name}_set.txt").write_text("nobody")
     with pytest.raises(InputError, match="two lists"):
