@@ -14,7 +14,7 @@ from ..device import resolve_device
 from ..errors import UsageError
 from .checkpoints import checkpoint_path, checkpoint_steps
 from .deepspeed_presets import deepspeed_settings, preset_names
-from .launching import Launch, current_launch
+from .launching import Launch, current_launch, forget_deepspeed
 from .quiet import quiet_libraries
 from .recipe import load_recipe, recipe_from_values, recipe_values, stages
 from .recipe_tables import Recipe
@@ -155,9 +155,9 @@ class _Run:
             trainer.accelerator.wait_for_everyone()
         finally:
             log.close()
+            forget_deepspeed()
             if main:
                 shutil.rmtree(self.folder.checkpoints / "universal", ignore_errors=True)
-            gc.collect()
 
     def _start(self, arguments: Any, *, moved: bool) -> Path | None:
         """The checkpoint to load, converted where other ranks wrote it."""
@@ -190,6 +190,8 @@ class _Run:
         """Return to the last checkpoint before a spike, and pass its batches over."""
         from .run_log import RunLog
 
+        # The model and its states are about to be built again.
+        gc.collect()
         skips = self.state.skips
         before = [s for s in checkpoint_steps(self.folder.checkpoints) if s < spike.began]
         self.step = max(before, default=0)
