@@ -97,16 +97,19 @@ class _Run:
 
     def go(self) -> TrainSummary:
         recipe, folder = self.recipe, self.folder
+        ahead = self.step < recipe.run.steps and not self.state.stopped
+        # What cannot be built leaves no folder behind.
+        model = self._model() if ahead else None
         if self.launch.main and not folder.finished:
             manifest = self.objective.manifest()
             folder.begin(recipe, manifest, device=self.device, world=self.launch.world)
         keep: int | None = self.state.metrics_bytes
         while self.step < recipe.run.steps and not self.state.stopped:
             try:
-                self._train(keep)
+                self._train(model or self._model(), keep)
             except LossSpikeError as spike:
                 self._go_back(spike)
-                keep = None
+                model = keep = None
                 continue
             self.step = folder.last_step()
             self.state = self._state(self.step)
@@ -114,14 +117,13 @@ class _Run:
             self._finish()
         return summarise(folder, self.parameters or self._count(self._model()))
 
-    def _train(self, keep: int | None) -> None:
+    def _train(self, model: Any, keep: int | None) -> None:
         """One training from the current step on; returns when it is over."""
         from .arguments import training_arguments
         from .run_log import RunLog
         from .trainer import RecipeTrainer
 
         recipe, state = self.recipe, self.state
-        model = self._model()
         self.parameters, self.kind = self._count(model), _kind(model)
         moved = bool(state.deepspeed) and (
             (state.world, state.deepspeed) != (self.launch.world, self._sharding())
@@ -335,6 +337,10 @@ def _resolved(
     tenth = max(run["steps"] // 10, 1)
     run.setdefault("save_every", tenth)
     run.setdefault("evaluate_every", tenth)
+    table = values.get("deepspeed", {})
+    if table:
+        # A file that cannot be read is to be known before anything is loaded.
+        deepspeed_settings(table.get("preset") or table.get("file", ""))
     return recipe_from_values(values)
 
 

@@ -13,6 +13,7 @@ from ..provenance import PACKAGES, RunRecord, package_versions
 from .checkpoints import checkpoint_steps, remove_partial
 from .recipe import load_recipe, recipe_changes, recipe_text, recipe_values
 from .recipe_tables import Recipe
+from .run_log import METRICS
 
 RECIPE = "recipe.toml"
 _PACKAGES = (*PACKAGES, "accelerate", "deepspeed", "peft", "safetensors", "tensorboard")
@@ -38,6 +39,12 @@ class RunFolder:
         """Whether the final model is there, which is written last."""
         return (self.model / "config.json").is_file()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a step was taken; a run that failed before may be started anew."""
+        metrics = self.path / METRICS
+        return metrics.is_file() and metrics.stat().st_size > 0
+
     def check(self, recipe: Recipe, *, resume: bool) -> None:
         """Refuse a folder that holds something else than this run, or this run by surprise.
 
@@ -49,6 +56,8 @@ class RunFolder:
             The run to go on with was of another recipe.
         """
         held = (self.path / RECIPE).is_file()
+        if held and not self.begun:
+            return
         if held and not resume:
             raise InputError(
                 "The output folder holds a run already.",
