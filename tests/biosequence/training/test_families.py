@@ -143,6 +143,15 @@ def test_settings_without_spans_or_positions(folder: Path) -> None:
     assert "position_ids" not in objective.collate([example])
 
 
+def test_unknown_residues_keep_their_places_and_are_not_predicted(tmp_path: Path) -> None:
+    tolerant = ProteinTokenizer(other="unknown")
+    folder = write_shards(tmp_path / "u", tolerant, ["MK!TA"], [0])
+    objective = objective_from_settings({"name": "fim", "spans": False}, {"train": str(folder)})
+    example = objective.datasets(tolerant, 10, 0).train[0]
+    assert tolerant.decode(example["input_ids"]) == "<cls>MK<unk>TA"
+    assert (example["labels"] == -100).tolist() == [True, False, False, True, False, False]
+
+
 def test_what_cannot_be_trained_on_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="filling"):
         build(folder, spans=False, only_spans=True)
@@ -190,6 +199,13 @@ def test_the_end_may_be_said_and_families_chosen(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="family9"):
         convert_memmap(data, indices, tmp_path / "t", families=["family9"])
     assert not (tmp_path / "t").exists()
+
+
+def test_a_family_without_neighbours_is_read_as_published_files_are_written(tmp_path) -> None:
+    data, indices = published(tmp_path, TEXTS, True)
+    indices.write_text("msa_id,Start,End\nfamily0,0,8\n", encoding="utf-8")
+    shards = convert_memmap(data, indices, tmp_path / "s")
+    assert [PROTEIN.decode(ids[1:]) for ids in shards] == TEXTS[0]
 
 
 @pytest.mark.parametrize(
