@@ -86,6 +86,10 @@ class _Run:
         self.datasets = self.objective.datasets(
             self.tokenizer, stages(self.recipe)[0].length, self.recipe.seed
         )
+        # Curves of all stages are to be of the same data.
+        resize = getattr(self.datasets.validation, "set_length", None)
+        if resize is not None:
+            resize(self.recipe.run.length)
         if self.recipe.run.patience and self.datasets.validation is None:
             raise UsageError(
                 "There are no validation data for run.patience to watch.",
@@ -102,6 +106,8 @@ class _Run:
         model = self._model() if ahead else None
         if self.launch.main and not folder.finished:
             manifest = self.objective.manifest()
+            if self.step:
+                folder.check_data(manifest)
             folder.begin(recipe, manifest, device=self.device, world=self.launch.world)
         keep: int | None = self.state.metrics_bytes
         while self.step < recipe.run.steps and not self.state.stopped:

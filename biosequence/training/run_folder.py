@@ -80,6 +80,25 @@ class RunFolder:
                 fix="Resume with the recipe as it was, or give --set output=ANOTHER.",
             )
 
+    def check_data(self, manifest: Mapping[str, Any]) -> None:
+        """Refuse to go on with other data than the run began with.
+
+        Raises
+        ------
+        InputError
+            A checksum has changed.
+        """
+        path = self.path / "data.json"
+        before = json.loads(path.read_text(encoding="utf-8"))
+        now = json.loads(json.dumps(manifest, default=str))
+        changed = sorted(name for name in {*before, *now} if not _alike(before, now, name))
+        if changed:
+            raise InputError(
+                f"The data are not those that the run began with: {', '.join(changed)}.",
+                where=str(path),
+                fix="Bring the data back as they were, or begin anew with --set output=ANOTHER.",
+            )
+
     def begin(
         self, recipe: Recipe, manifest: Mapping[str, Any], *, device: str, world: int
     ) -> None:
@@ -104,3 +123,11 @@ class RunFolder:
     def _write(self, name: str, text: str) -> None:
         with atomic_path(self.path / name) as partial:
             partial.write_text(text, encoding="utf-8")
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
+    a, b = one.get(name), other.get(name)
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        # Data may have been moved to another place.
+        return all(_alike(a, b, key) for key in {*a, *b} if key != "path")
+    return a == b

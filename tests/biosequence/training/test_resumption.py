@@ -162,3 +162,18 @@ def test_fewer_sequences_at_once_accumulate_to_the_same_batch(
     trained("output=b", still, "run.batch_size=2", resume=True)
     for one, other in zip(curve(Path("run")), curve(Path("b")), strict=True):
         assert one[1] == other[1] or one[1] == pytest.approx(other[1], abs=1e-4)
+
+
+def test_other_data_are_refused(
+    trained: Train, tiny_shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(4, patch)
+        with pytest.raises(StoppedError):
+            trained()
+    Path("shards").unlink()
+    shutil.copytree(tiny_shards, "shards")
+    path = Path("shards/train/manifest.json")
+    path.write_text(path.read_text().replace("made up", "other"))
+    with pytest.raises(InputError, match="not those that the run began with: train"):
+        trained(resume=True)
