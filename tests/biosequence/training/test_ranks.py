@@ -20,13 +20,26 @@ STILL = ["model.config.dropout=0.0", "run.save_every=4"]
 # Two sequences on each of two ranks, where one rank has four.
 HALVES = [*STILL, "run.batch_size=2"]
 SEVERAL = """
-import sys
+import os, sys
+from biosequence.errors import ModelError
 from biosequence.training import train
+from biosequence.training.objectives import CausalLM, Losses
 for name in sys.argv[2:]:
-    chosen = None if name == "ddp" else name
+    chosen = None if name == "ddp" else name.removeprefix("broken-")
     changes = [f"output={sys.argv[1]}{name}", *%r]
-    resume = sys.argv[1] == "resumed-"
-    train("recipe.toml", overrides=changes, deepspeed=chosen, resume=resume)
+    if name.startswith("broken-"):
+        usual, calls = CausalLM.loss, []
+        def loss(self, model, batch):
+            found = usual(self, model, batch)
+            calls.append(1)
+            bad = os.environ["RANK"] == "1" and len(calls) == 3
+            return Losses(found.total * (float("nan") if bad else 1.0), {}, found.weight)
+        CausalLM.loss = loss
+    try:
+        train("recipe.toml", overrides=changes, deepspeed=chosen, resume=sys.argv[1] == "resumed-")
+    except ModelError as error:
+        with open(f"{name}-{os.environ['RANK']}.txt", "w") as file:
+            file.write(str(error))
 """
 
 
@@ -70,7 +83,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_shards: Path) -> Path:
         *("--set", "output=two-zero2", *changes),
     )
     assert json.loads(told)["steps"] == 8
-    launch(place, "several.py", "two-", "zero1", "zero3", "ddp")
+    launch(place, "several.py", "two-", "zero1", "zero3", "ddp", "broken-zero1")
     for name in ("zero1", "zero2", "zero3"):
         half = place / f"resumed-{name}"
         shutil.copytree(place / f"two-{name}", half)
@@ -122,6 +135,12 @@ def test_the_model_is_whole_wherever_its_parts_were(place: Path, alone: Path, na
     for key, value in ours.items():
         assert value.shape == theirs[key].shape
         assert (value - theirs[key]).abs().max() < 1e-4
+
+
+def test_every_rank_says_which_one_has_the_bad_loss(place: Path) -> None:
+    told = {(place / f"broken-zero1-{rank}.txt").read_text() for rank in (0, 1)}
+    (text,) = told
+    assert text.startswith("The loss is nan at step 3.\nrank 1, batch 1 of the step: documents ")
 
 
 def close(one: list[tuple], other: list[tuple]) -> bool:
