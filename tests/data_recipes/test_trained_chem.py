@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import hashlib
 import itertools
@@ -19,14 +18,11 @@ from bioseq_recipes.trained.chem.command import main
 from bioseq_recipes.trained.chem.corpus import SOURCE, molecules
 from bioseq_recipes.trained.chem.demo import MOST_BYTES
 from bioseq_recipes.trained.chem.judging import FIGURES, judge
-from bioseq_recipes.trained.chem.sampling import sample
-from bioseq_recipes.trained.chem.scoring import document_scores, held_out
-from bioseq_recipes.trained.chem.study import open_model
 
 from biosequence.errors import InputError
-from biosequence.evaluation import document_scorer, evaluate_molecules
+from biosequence.evaluation import evaluate_molecules
+from biosequence.evaluation.models import open_model
 from biosequence.inference import load_model
-from biosequence.tokenizers import load_tokenizer
 from biosequence.training.data import TokenShards
 
 MODELS = [one.name for one in plans.CONTENDERS]
@@ -102,41 +98,26 @@ def test_study_counts_every_test_token_but_the_first_of_each_molecule(study: Pat
     assert found["bits_per_character"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", ["xlstm", "mamba"])
-def test_batched_likelihood_is_that_of_the_evaluation_suite(study: Path, name: str) -> None:
-    tokenizer, test = documents(study)
-    loaded = load_model(study / name / "run" / "model", device="cpu")
-    alone = document_scorer(loaded)
-    for ids, mine in zip(test, document_scores(loaded.model, tokenizer, test), strict=True):
-        theirs = alone(ids)
-        np.testing.assert_allclose(mine.log_probs, theirs.log_probs, atol=2e-5)
-        assert mine.letters.tolist() == theirs.letters.tolist()
-        assert mine.before.tolist() == theirs.before.tolist()
-
-
-def test_batched_likelihood_of_the_transformer_is_its_own_loss(study: Path) -> None:
-    tokenizer, test = documents(study)
-    model = open_model(study / "transformer" / "run" / "model")
+@pytest.mark.parametrize("name", MODELS)
+def test_held_out_likelihood_is_that_of_the_model_read_molecule_by_molecule(
+    study: Path, name: str
+) -> None:
+    _, test = documents(study)
+    model = open_model(study / name / "run" / "model", device="cpu").model
     total = 0.0
     for one in test:
         ids = torch.from_numpy(one.astype(np.int64))[None]
-        total += float(model(input_ids=ids, labels=ids).loss.detach()) * (len(one) - 1)
-    found = held_out(model, tokenizer, test)
+        said = model(input_ids=ids).logits[0, :-1].detach().log_softmax(-1)
+        total -= float(said.gather(1, ids[0, 1:, None]).sum())
+    (found,) = (one["held_out"] for one in results(study)["models"] if one["name"] == name)
     assert found["nats_per_token"] * found["tokens"] == pytest.approx(total, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_samples_repeat_with_their_seed_and_hold_letters_only(study: Path, name: str) -> None:
-    folder = study / name / "run" / "model"
-    tokenizer, model = load_tokenizer(folder), open_model(folder)
-    plan = dataclasses.replace(plans.QUICK, samples=7, drawn_at_once=4)
-    written = sample(model, tokenizer, plan)
-    assert len(written) == 7
-    assert written == sample(model, tokenizer, plan)
-    assert written != sample(model, tokenizer, dataclasses.replace(plan, seed=1))
-    assert not any("<" in one and ">" in one for one in written)
+def test_each_model_wrote_as_many_molecules_of_letters_only(study: Path, name: str) -> None:
     kept = (study / name / "samples.smi").read_text(encoding="ascii").split("\n")[:-1]
     assert len(kept) == plans.QUICK.samples
+    assert not any("<" in one and ">" in one for one in kept)
 
 
 def test_judgement_is_that_of_the_suite_over_all_training_molecules(study: Path) -> None:

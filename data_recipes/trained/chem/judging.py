@@ -1,17 +1,22 @@
-"""Written molecules against those of the training data, whose scaffolds are computed once."""
+"""A trained model on held-out molecules, and what it writes against what it was trained on."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from biosequence.atomic import atomic_path
-from biosequence.evaluation import evaluate_molecules
-from biosequence.evaluation.molecule_sets import canonical, scaffold
+from biosequence.evaluation import evaluate_molecules, evaluate_perplexity, score_documents
+from biosequence.evaluation.molecule_sets import structure
+from biosequence.training.data import TokenShards
 
 from ...corpora.pool import map_batches
 from .corpus import molecules
+
+if TYPE_CHECKING:
+    from biosequence.inference import LoadedModel
 
 FIGURES = (
     "validity",
@@ -24,6 +29,31 @@ FIGURES = (
     "logp_distance",
     "qed_distance",
 )
+_READ_AT_ONCE = 64
+
+
+def held_out(loaded: LoadedModel, folder: Path) -> dict[str, Any]:
+    """Perplexity per token, with its interval, and bits per character of the molecules of shards.
+
+    Every token after the first is counted, the end of the molecule included, whose information is
+    shared out over the characters too.
+    """
+    shards = TokenShards.open(folder)
+    # Batches of like length hold little padding.
+    order = shards.lengths.argsort(kind="stable").tolist()
+    documents = (shards[number] for number in order)
+    scores = score_documents(loaded, documents, batch_size=_READ_AT_ONCE)
+    row = evaluate_perplexity(scores).rows[-1]
+    return {
+        "documents": row["documents"],
+        "tokens": row["tokens"],
+        "characters": row["letters"],
+        "nats_per_token": row["nats_per_token"],
+        "perplexity": row["perplexity"],
+        "perplexity_low": row["perplexity_low"],
+        "perplexity_high": row["perplexity_high"],
+        "bits_per_character": math.log2(row["perplexity_per_letter"]),
+    }
 
 
 def write_scaffolds(train: Path, path: Path, *, workers: int) -> Path:
@@ -53,8 +83,9 @@ def judge(
     compared
         How many.
     """
-    own = {one for text in written if (one := canonical(text)) is not None}
-    shapes = {scaffold(one) for one in own}
+    found = [one for text in written if (one := structure(text)) is not None]
+    own = {one.smiles for one in found}
+    shapes = {one.scaffold for one in found}
     # Only these can take novelty away, from a molecule or from a scaffold.
     with scaffolds.open(encoding="ascii") as handle:
         known = [
@@ -63,15 +94,15 @@ def judge(
             if smiles in own or line.rstrip("\n") in shapes
         ]
     report = evaluate_molecules(written, known, reference=molecules(held_out, count=compared))
-    found: dict[str, Any] = {"written": len(written)}
+    told: dict[str, Any] = {"written": len(written)}
     for row in report.rows:
         if row["figure"] in FIGURES:
-            found[row["figure"]] = row["value"]
+            told[row["figure"]] = row["value"]
             for end in ("low", "high"):
                 if row.get(f"value_{end}") is not None:
-                    found[f"{row['figure']}_{end}"] = row[f"value_{end}"]
-    return found
+                    told[f"{row['figure']}_{end}"] = row[f"value_{end}"]
+    return told
 
 
 def _scaffolds(batch: Sequence[str]) -> list[str]:
-    return [scaffold(one) for one in batch]
+    return ["" if (one := structure(text)) is None else one.scaffold for text in batch]

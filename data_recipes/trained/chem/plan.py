@@ -73,8 +73,6 @@ class Plan:
         Validation molecules that trials and curves are measured on.
     samples, drawn_at_once
         Molecules that each model writes.
-    new_tokens
-        Most tokens of a written molecule.
     compared
         Held-out molecules whose properties are compared with.
     seed
@@ -90,8 +88,7 @@ class Plan:
     watched: int = 1000
     samples: int = 4000
     drawn_at_once: int = 250
-    new_tokens: int = 128
-    compared: int = 5000
+    compared: int = 2500
     seed: int = 0
 
 
@@ -113,6 +110,5 @@ QUICK = replace(
     watched=20,
     samples=40,
     drawn_at_once=20,
-    new_tokens=64,
     compared=20,
 )

@@ -31,7 +31,6 @@ def write_report(
             "steps": plan.steps,
             "molecules_a_step": plan.rows,
             "samples": plan.samples,
-            "most_new_tokens": plan.new_tokens,
             "watched_molecules": plan.watched,
         },
         "versions": package_versions(_PACKAGES),
@@ -65,8 +64,8 @@ def markdown(results: dict[str, Any]) -> str:
         "",
         *_table(models, _ROWS),
         "",
-        f"Each model wrote {plan['samples']:,} molecules at temperature 1, of at most "
-        f"{plan['most_new_tokens']} tokens. In brackets: 95 % intervals.",
+        f"Each model wrote {plan['samples']:,} molecules at temperature 1, of at most 128 tokens. "
+        "In brackets: 95 % intervals.",
         "",
         f"Learning rates, each tried for {plan['tuning_steps']} steps, by the loss on "
         f"{plan['watched_molecules']:,} validation molecules:",

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from biosequence.atomic import atomic_path
-from biosequence.training.data import TokenShards
+from biosequence.evaluation.models import open_model, written_molecules
 
 from ...corpora.pool import all_cores
 from .corpus import SPLITS, prepare, watched
 from .demo import write_demo
-from .judging import judge, write_scaffolds
-from .plan import Contender, Plan
+from .judging import held_out, judge, write_scaffolds
+from .plan import Plan
 from .report import write_report
-from .sampling import sample
-from .scoring import held_out
 from .training import Trained, train_contender
 
 
@@ -76,13 +74,11 @@ def _judged(
         "training_seconds": summary.seconds,
         "tokens_per_second": summary.tokens_per_second,
         "validation_loss": summary.validation_loss,
-        "held_out": _kept(
-            folder / "held_out.json", lambda: _scored(trained.contender, summary.model, data)
-        ),
+        "held_out": _kept(folder / "held_out.json", lambda: _scored(summary.model, data / "test")),
         "molecules": _kept(
             folder / "molecules.json",
             lambda: judge(
-                _written(plan, trained, folder / "samples.smi"),
+                _written(plan, summary.model, folder / "samples.smi"),
                 data / "train",
                 scaffolds,
                 data / "test",
@@ -92,37 +88,21 @@ def _judged(
     }
 
 
-def _scored(contender: Contender, model: Path, data: Path) -> dict[str, Any]:
-    shards = TokenShards.open(data / "test")
-    documents = [shards[number] for number in range(len(shards))]
+def _scored(model: Path, test: Path) -> dict[str, Any]:
     began = time.perf_counter()
-    found = held_out(open_model(model), shards.tokenizer(), documents)
+    found = held_out(open_model(model, device="cpu"), test)
     return {**found, "seconds": time.perf_counter() - began}
 
 
-def _written(plan: Plan, trained: Trained, path: Path) -> list[str]:
+def _written(plan: Plan, model: Path, path: Path) -> list[str]:
     if not path.is_file():
-        from biosequence.tokenizers import load_tokenizer
-
-        folder = trained.summary.model
-        written = sample(open_model(folder), load_tokenizer(folder), plan)
+        loaded = open_model(model, device="cpu")
+        written = written_molecules(
+            loaded, plan.samples, seed=plan.seed, batch_size=plan.drawn_at_once
+        )
         with atomic_path(path) as partial:
             partial.write_text("".join(f"{one}\n" for one in written), encoding="ascii")
     return path.read_text(encoding="ascii").split("\n")[:-1]
-
-
-def open_model(folder: Path) -> Any:
-    """A trained causal model of any family, in evaluation mode, on the CPU."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from biosequence import models
-
-    # Using a name of the package registers our families.
-    assert models.BioMambaConfig is not None
-    return AutoModelForCausalLM.from_pretrained(
-        str(folder), dtype=torch.float32, use_safetensors=True
-    ).eval()
 
 
 def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
