@@ -39,7 +39,8 @@ class Structure(NamedTuple):
     smiles: str
     """Canonical SMILES."""
     scaffold: str
-    """Bemis and Murcko's: rings and what joins them; "" for a molecule without rings."""
+    """Bemis and Murcko's: rings and what joins them; "" for a molecule without rings, and for the
+    rare complex whose rings alone rdkit refuses."""
 
 
 def structure(smiles: str) -> Structure | None:
@@ -59,8 +60,13 @@ def structure(smiles: str) -> Structure | None:
         molecule = Chem.MolFromSmiles(smiles) if smiles else None
     if molecule is None:
         return None
-    frame = MurckoScaffold.GetScaffoldForMol(molecule)
-    return Structure(Chem.MolToSmiles(molecule), Chem.MolToSmiles(frame))
+    with rdBase.BlockLogs():
+        try:
+            frame = Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule))
+        except ValueError:
+            # Cutting side chains off can leave an atom with a valence that rdkit does not allow.
+            frame = ""
+    return Structure(Chem.MolToSmiles(molecule), frame)
 
 
 def properties(molecules: Sequence[str]) -> dict[str, np.ndarray]:

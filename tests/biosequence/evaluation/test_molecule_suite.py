@@ -67,6 +67,13 @@ def test_scaffolds_are_rings_and_linkers() -> None:
     assert rows["scaffold_novelty"]["value"] == 0.5
 
 
+def test_a_complex_whose_rings_alone_are_refused_is_still_a_molecule() -> None:
+    found = structure("[Cl-].[NH2][Co+3]([NH2])([NH2])([NH2])([NH2])<-[n-]1nnc(-c2ccccc2)n1")
+    assert found is not None
+    assert found.scaffold == ""
+    assert evaluate_molecules([found.smiles], ["CCO"]).summary["validity"] == 1
+
+
 def test_diversity_is_between_none_and_all() -> None:
     assert internal_diversity(["CCO"]) is None
     assert internal_diversity(["CCO"] * 3) == pytest.approx(0)
