@@ -21,7 +21,7 @@ SECTIONS = {
 
 EPILOG = """
 \b
-To try it offline: bioseq generate demo-chem --num 10
+To try it offline: bioseq generate demo-chem --num 10 --temperature 0.7
 
 \b
 Exit codes: 0 done, 2 wrong usage, 3 input unusable, 4 model unusable,

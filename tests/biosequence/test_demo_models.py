@@ -12,7 +12,13 @@ from bioseq_cli.main import main
 
 from biosequence.demo import DEMO_FILES, DEMOS, demo_folder
 from biosequence.errors import ModelError
-from biosequence.inference import GenerateOptions, generate_molecules, load_model, report_molecules
+from biosequence.inference import (
+    GenerateOptions,
+    Sampling,
+    generate_molecules,
+    load_model,
+    report_molecules,
+)
 
 MOST_BYTES = 5_000_000
 
@@ -58,7 +64,8 @@ def test_demo_loads_by_name_without_a_network(offline: Path, name: str) -> None:
 
 
 def test_most_of_what_the_demo_writes_is_valid_and_different(offline: Path) -> None:
-    options = GenerateOptions(num=100, batch_size=100, seed=3)
+    cool = Sampling(temperature=0.7)
+    options = GenerateOptions(num=100, batch_size=100, seed=3, sampling=cool)
     written = generate_molecules(load_model("demo-chem", device="cpu"), options=options)
     report = report_molecules(one.sequence for one in written)
     assert report.validity >= 0.6
@@ -94,4 +101,4 @@ def test_generate_writes_with_the_demo(offline: Path, capsys: pytest.CaptureFixt
 def test_generate_help_names_the_demo(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):
         main(["generate", "--help"])
-    assert "bioseq generate demo-chem --num 10" in capsys.readouterr().out
+    assert "bioseq generate demo-chem --num 10 --temperature 0.7" in capsys.readouterr().out

@@ -10,9 +10,31 @@ from typing import Any
 
 from biosequence.atomic import atomic_path
 from biosequence.demo import DEMO_FILES
+from biosequence.inference import (
+    GenerateOptions,
+    Sampling,
+    generate_molecules,
+    load_model,
+    report_molecules,
+)
+
+from .plan import Plan
 
 MOST_BYTES = 5_000_000
 """What the model may weigh in the wheel."""
+
+
+def show(plan: Plan, model: Path) -> dict[str, Any]:
+    """What a model writes at the temperature that its card and the manual name."""
+    options = GenerateOptions(
+        num=plan.shown,
+        sampling=Sampling(temperature=plan.temperature),
+        seed=plan.seed,
+        batch_size=plan.drawn_at_once,
+    )
+    written = generate_molecules(load_model(model, device="cpu"), options=options)
+    report = report_molecules(one.sequence for one in written)
+    return {"temperature": plan.temperature, **report.to_dict()}
 
 
 def write_demo(model: Path, facts: dict[str, Any], corpus: dict[str, Any], folder: Path) -> Path:

@@ -73,6 +73,8 @@ class Plan:
         Validation molecules that trials and curves are measured on.
     samples, drawn_at_once
         Molecules that each model writes.
+    shown, temperature
+        Molecules that the demo model writes for its card, and how boldly.
     compared
         Held-out molecules whose properties are compared with.
     seed
@@ -80,7 +82,7 @@ class Plan:
     """
 
     contenders: tuple[Contender, ...] = CONTENDERS
-    rates: tuple[float, ...] = (4e-3, 8e-3, 1.6e-2)
+    rates: tuple[float, ...] = (2e-3, 4e-3, 8e-3, 1.6e-2)
     tuning_steps: int = 64
     steps: int = 1000
     rows: int = 64
@@ -88,6 +90,8 @@ class Plan:
     watched: int = 1000
     samples: int = 4000
     drawn_at_once: int = 250
+    shown: int = 1000
+    temperature: float = 0.7
     compared: int = 2500
     seed: int = 0
 
@@ -110,5 +114,6 @@ QUICK = replace(
     watched=20,
     samples=40,
     drawn_at_once=20,
+    shown=20,
     compared=20,
 )

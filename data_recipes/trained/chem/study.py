@@ -13,7 +13,7 @@ from biosequence.evaluation.models import open_model, written_molecules
 
 from ...corpora.pool import all_cores
 from .corpus import SPLITS, prepare, watched
-from .demo import write_demo
+from .demo import show, write_demo
 from .judging import held_out, judge, write_scaffolds
 from .plan import Plan
 from .report import write_report
@@ -51,7 +51,8 @@ def run_study(plan: Plan, source: Path, output: Path, *, workers: int | None = N
         "models": [_judged(plan, one, data, scaffolds, output) for one in trained],
     }
     first = trained[0].summary.model
-    write_demo(first, results["models"][0], results["corpus"], output / "demo")
+    shown = _kept(output / plan.contenders[0].name / "shown.json", lambda: show(plan, first))
+    write_demo(first, results["models"][0] | {"shown": shown}, results["corpus"], output / "demo")
     return write_report(plan, results, trained, output)
 
 
