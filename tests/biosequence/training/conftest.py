@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,21 @@ def tiny_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def imported() -> None:
+    """All that a run imports, set apart: each run makes Python look for garbage, which is slow."""
+    import deepspeed  # noqa: F401
+    import peft  # noqa: F401
+
+    import biosequence.training.trainer  # noqa: F401
+
+    gc.freeze()
+
+
 @pytest.fixture
-def tiny(tmp_path: Path, tiny_shards: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiny(
+    tmp_path: Path, tiny_shards: Path, imported: None, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """An empty place to run in, with shards and `recipe.toml`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from .conftest import TINY
 from .runs import curve
 
+pytestmark = pytest.mark.slow
 STILL = ["model.config.dropout=0.0", "run.save_every=4"]
 # Two sequences on each of two ranks, where one rank has four.
 HALVES = [*STILL, "run.batch_size=2"]
