@@ -21,7 +21,7 @@ from .running import Experiment
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Do what is not done yet, and write the results after every job."""
+    """Do what is not done yet; the tables are written after every job, the curves at the end."""
     parser = argparse.ArgumentParser(prog="python -m bioseq_recipes.trained.dna")
     parser.add_argument(
         "--source", type=Path, required=True,
@@ -34,13 +34,21 @@ def main(arguments: list[str] | None = None) -> None:
     counts = prepare_data(options.source, experiment.data, experiment.plan["data"])
     command = f"{parser.prog} --source DIR --output DIR{' --quick' if options.quick else ''}"
     for name in experiment.jobs():
-        print(name, flush=True)
-        experiment.do(name)
-        write_results(experiment, counts, command)
+        if name not in experiment.finished():
+            print(name, flush=True)
+            experiment.do(name)
+            write_results(experiment, counts, command)
+    results = write_results(experiment, counts, command)
+    draw_curves(
+        experiment.plan,
+        experiment.run_folder,
+        results["promoters"],
+        experiment.output / "curves.png",
+    )
 
 
-def write_results(experiment: Experiment, counts: dict[str, Any], command: str) -> None:
-    """Write results.json, results.md and curves.png of what is finished."""
+def write_results(experiment: Experiment, counts: dict[str, Any], command: str) -> dict[str, Any]:
+    """Write results.json and results.md of what is finished, and return what is in the first."""
     answers, plan = experiment.finished(), experiment.plan
     minutes = sum(one["processor_seconds"] for one in answers.values()) / 60
     results = {
@@ -59,6 +67,7 @@ def write_results(experiment: Experiment, counts: dict[str, Any], command: str) 
     draw_curves(plan, experiment.run_folder, results["promoters"], experiment.output / "curves.png")
     if results["frequencies"] is not None:
         _write(experiment.output / "results.md", markdown(plan, results))
+    return results
 
 
 def _write(path: Path, text: str) -> None:

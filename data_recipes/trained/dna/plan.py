@@ -89,18 +89,15 @@ def models(plan: Mapping[str, Any]) -> list[Model]:
 
 
 def finetunings(plan: Mapping[str, Any]) -> Iterator[Finetuning]:
-    """All fine-tunings, one seed after the other.
+    """All fine-tunings, one seed after the other, what is compared most first.
 
     A model of both strands answers alike for either: flips would change nothing.
     """
     for seed in plan["seeds"]["finetune"]:
-        for model in models(plan):
-            if model.both_strands:
-                ways = [(True, False), (False, False)]
-            else:
-                ways = [(True, True), (True, False), (False, True)]
-            for pretrained, flips in ways:
-                yield Finetuning(model, pretrained, flips, seed)
+        for pretrained, flips in ((True, True), (False, True), (True, False)):
+            for model in models(plan):
+                if flips or not model.both_strands:
+                    yield Finetuning(model, pretrained, flips and not model.both_strands, seed)
 
 
 def pretraining_recipe(plan: Mapping[str, Any], model: Model, data: Path, output: Path) -> Recipe:
