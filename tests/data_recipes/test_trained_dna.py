@@ -59,7 +59,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_one_command_gives_every_table_and_the_curves(done) -> None:
     results = json.loads((done[1] / "results.json").read_text())
     assert [row["model"] for row in results["pretraining"]] == [
-        "DNA-xLSTM", "DNA-xLSTM, RC", "BiMamba", "Caduceus (RC BiMamba)",
+        "BiMamba", "Caduceus (RC BiMamba)", "DNA-xLSTM", "DNA-xLSTM, RC",
     ]  # fmt: skip
     asked = {(row["method"], row["start"], row["training strands"]) for row in results["promoters"]}
     assert ("BiMamba", "pre-trained", "either, by chance") in asked

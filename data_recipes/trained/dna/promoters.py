@@ -73,6 +73,7 @@ def judge_baselines(
     epochs: int,
     seeds: Sequence[int],
     strands: Sequence[bool] = (False, True),
+    methods: Sequence[str] = ("kmer", "cnn"),
 ) -> list[dict[str, Any]]:
     """Figures of word counts and of the network of Genomic Benchmarks, with and without strands.
 
@@ -89,6 +90,8 @@ def judge_baselines(
         Of the network; the regression has the first.
     strands
         Whether both strands are read, each in turn.
+    methods
+        "kmer", "cnn".
     """
     known = LabelMap.of(test.labels)
     labels = known.ids(train.labels)
@@ -99,7 +102,7 @@ def judge_baselines(
             sequences += [reverse_complement(one) for one in train.sequences]
             answers = np.concatenate([labels, labels])
             asked += [reverse_complement(one) for one in test.sequences]
-        for name in ("kmer", "cnn"):
+        for name in methods:
             # The regression's seed only chooses the rows that choose its strength.
             for seed in seeds if name == "cnn" else seeds[:1]:
                 if name == "kmer":

@@ -67,7 +67,7 @@ def promoter_rows(plan: Mapping[str, Any], answers: Mapping[str, Any]) -> list[d
 
 
 def _baseline_rows(answers: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for name in ("baselines", "baselines-whole"):
+    for name in ("baselines", "baselines-whole-kmer", "baselines-whole-cnn"):
         table = answers[name]["table"] if name in answers else []
         for method, both in dict.fromkeys((row["method"], row["both"]) for row in table):
             mine = [row for row in table if (row["method"], row["both"]) == (method, both)]

@@ -62,11 +62,13 @@ class Experiment:
         }
         found["frequencies"] = self._frequencies
         found["baselines"] = self._baselines
-        for seed in self.plan["seeds"]["finetune"]:
-            runs = [run for run in finetunings(self.plan) if run.seed == seed]
-            found |= {run.name: lambda run=run: self._finetune(run) for run in runs}
-            if self.plan["baselines"]["whole_epochs"]:
-                found.setdefault("baselines-whole", self._baselines_of_all)
+        whole = bool(self.plan["baselines"]["whole_epochs"])
+        if whole:
+            found["baselines-whole-kmer"] = lambda: self._baselines_of_all("kmer")
+        for run in finetunings(self.plan):
+            found[run.name] = lambda run=run: self._finetune(run)
+        if whole:
+            found["baselines-whole-cnn"] = lambda: self._baselines_of_all("cnn")
         return found
 
     def do(self, name: str) -> Any:
@@ -127,18 +129,19 @@ class Experiment:
                 read_split(rows, "train"),
                 read_split(rows, "test"),
                 epochs=self.plan["baselines"]["epochs"],
-                seeds=self.plan["seeds"]["finetune"],
+                seeds=self.plan["seeds"]["baselines"],
             )
         }
 
-    def _baselines_of_all(self) -> dict[str, Any]:
+    def _baselines_of_all(self, method: str) -> dict[str, Any]:
         return {
             "table": judge_baselines(
                 read_split(self.data / "promoters", "train"),
                 read_split(self.data / "rows", "test"),
                 epochs=self.plan["baselines"]["whole_epochs"],
-                seeds=self.plan["seeds"]["finetune"][:1],
+                seeds=self.plan["seeds"]["baselines"][:1],
                 strands=(False,),
+                methods=(method,),
             )
         }
 
