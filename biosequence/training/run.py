@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import logging
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from .run_folder import RunFolder
 from .run_state import RunState
 from .spikes import LossSpikeError
 from .summary import TrainSummary, summarise
-
-_LOG = logging.getLogger(__name__)
 
 
 def train(
@@ -216,8 +214,12 @@ class _Run:
         log = RunLog(self.folder.path, main=self.launch.main, keep=None)
         log.write(entry)
         log.close()
-        _LOG.warning("loss spike at step %d: back to step %d", spike.step, self.step)
         if self.launch.main:
+            warnings.warn(
+                f"The loss rose to {loss:.4g} at step {spike.step}; the run goes back to step "
+                f"{self.step} and on with other data.",
+                stacklevel=2,
+            )
             for step in checkpoint_steps(self.folder.checkpoints):
                 if step > self.step:
                     shutil.rmtree(checkpoint_path(self.folder.checkpoints, step))

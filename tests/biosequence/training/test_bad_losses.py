@@ -75,7 +75,8 @@ def test_a_spike_sends_the_run_back_to_other_data(
 ) -> None:
     poison(monkeypatch, 16, 50.0)
     spikes = ("spikes.patience=1", "spikes.factor=3.0", "run.steps=20", "run.save_every=4")
-    trained(*spikes)
+    with pytest.warns(UserWarning, match="goes back to step 12"):
+        trained(*spikes)
     lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     (event,) = (line for line in lines if line.get("event") == "rollback")
     assert (event["step"], event["to"]) == (16, 12)
@@ -93,7 +94,8 @@ def test_a_spike_before_the_first_checkpoint_begins_again(
     trained: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, 12, 50.0)
-    trained("spikes.patience=1", "run.steps=14", "run.save_every=14")
+    with pytest.warns(UserWarning, match="goes back to step 0"):
+        trained("spikes.patience=1", "run.steps=14", "run.save_every=14")
     assert [line[0] for line in curve(Path("run")) if line[7] == "rollback"] == [12]
 
 

@@ -142,6 +142,16 @@ def test_half_precision_keeps_parameters_whole(trained: Train) -> None:
     assert losses[0] == pytest.approx(losses[1], abs=0.05) and losses[0] != losses[1]
 
 
+def test_a_model_that_cannot_recompute_says_so(
+    trained: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from biosequence.models import BioXLSTMForCausalLM
+
+    monkeypatch.setattr(BioXLSTMForCausalLM, "supports_gradient_checkpointing", False)
+    with pytest.raises(ModelError, match="cannot recompute its activations"):
+        trained("run.gradient_checkpointing=true")
+
+
 def test_patience_stops_and_keeps_the_best(trained: Train) -> None:
     changes = ("run.patience=2", "run.evaluate_every=1", "run.steps=40", "run.keep=1")
     summary = trained(*changes, "optimizer.learning_rate=0.5", "schedule.name=constant")
