@@ -71,6 +71,10 @@ def _pretraining(axes: Any, model: Model, folder: Path) -> None:
         points = [(entry["step"], entry[key]) for entry in entries if key in entry]
         if points:
             axes.plot(*zip(*points, strict=True), **style, **extra)
+    told = [y for line in axes.get_lines() if line.get_marker() == "o" for y in line.get_ydata()]
+    if told:
+        # The fall of the first steps would leave no room for what the models differ in.
+        axes.set_ylim(min(told) - 0.05, max(told) + 0.1)
     if axes.get_lines():
         axes.legend(frameon=False, fontsize=9)
 

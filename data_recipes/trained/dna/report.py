@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .plan import Finetuning, finetunings, models
-from .promoters import FIGURES
+from .promoters import COMPARED, FIGURES
 
 _TITLES = ("accuracy", "MCC", "F1", "AUROC")
 _BASELINES = {"kmer": "logistic regression on 1- to 6-mers", "cnn": "CNN of Genomic Benchmarks"}
@@ -161,10 +161,11 @@ def _strands(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     least = min((row["strand_error_bases"] for row in ours if row not in shared), default=np.nan)
     return [
         "After fine-tuning, scores of a sequence and of its other strand differ by at most "
-        f"{alone:.1e} in models that share strands (in the others by up to {least:.1f} and more), "
-        "read as bases alone. The classifiers read [SEP] behind either strand, which is no mirror "
-        f"image: with it the largest difference is {closed:.1e}, and the last column says how "
-        "many answers change.",
+        f"{alone:.1e} in models that share strands (the largest difference in each of the others: "
+        f"{least:.1f} or more), read as bases alone. The classifiers read [SEP] behind either "
+        f"strand, which is no mirror image: with it the largest difference is {closed:.1e}, and "
+        "the last column says how many answers change (of models that share strands, among "
+        f"{COMPARED:,} test rows).",
         "",
     ]
 
