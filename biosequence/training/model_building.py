@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ..demo import demo_folder
 from ..errors import ModelError, UsageError
 from .recipe_reading import unknown_key
 from .recipe_tables import Recipe
@@ -50,7 +51,7 @@ def build_tokenizer(recipe: Recipe, objective: Any) -> Any:
 
 
 def model_folder(name: str) -> Path:
-    """The folder of a pretrained model; an id of the hub is fetched once.
+    """The folder of a pretrained or demo model; an id of the hub is fetched once.
 
     Raises
     ------
@@ -60,6 +61,9 @@ def model_folder(name: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
+    demo = demo_folder(name)
+    if demo is not None:
+        return demo
     from huggingface_hub import snapshot_download
 
     try:

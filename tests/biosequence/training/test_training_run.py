@@ -14,7 +14,7 @@ import torch
 from biosequence.errors import BioseqError, InputError, ModelError, UsageError
 from biosequence.inference import load_model
 from biosequence.tokenizers import DNATokenizer, SmilesTokenizer
-from biosequence.training import load_recipe, read_metrics
+from biosequence.training import load_recipe, read_metrics, recipe_from_values, train
 
 from .runs import curve, weights
 
@@ -223,6 +223,23 @@ def test_a_pretrained_model_goes_on(trained: Train) -> None:
     trained("output=b")
     before, after = (curve(Path(name)) for name in ("run", "b"))
     assert after[0][1] < before[0][1] - 0.3
+
+
+def test_a_demo_model_goes_on_by_its_name(tmp_path: Path) -> None:
+    smiles = tmp_path / "molecules.smi"
+    smiles.write_text("".join(f"CC(=O)N{'C' * n}O\n" for n in range(1, 9)))
+    values = {
+        "output": str(tmp_path / "run"),
+        "model": {"pretrained": "demo-chem"},
+        "data": {"train": str(smiles)},
+        "objective": {"name": "causal-lm"},
+        "optimizer": {"learning_rate": 1e-4},
+        "run": {"steps": 2, "length": 32, "batch_size": 4, "device": "cpu"},
+    }
+    summary = train(recipe_from_values(values))
+    # Random weights would begin near log(vocabulary), 5.3.
+    assert curve(tmp_path / "run")[0][1] < 3
+    assert (summary.model / "tokenizer.json").is_file()
 
 
 def test_a_folder_in_use_is_refused(trained: Train) -> None:
