@@ -20,8 +20,10 @@ COMMANDS: dict[str, str] = {
     "convert": "Open published checkpoints with bioseq and transformers.",
     "doctor": "Check this installation and say how to mend it.",
     "embed": "Turn sequences into vectors.",
+    "finetune": "Train a trained model further, for a task.",
     "generate": "Write DNA, proteins or molecules with a sequence model.",
     "score": "Say how likely sequences, variants or mutations are to a model.",
+    "train": "Train a model as a recipe says.",
 }
 
 
