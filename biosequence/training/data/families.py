@@ -54,6 +54,8 @@ class Families(EpochDataset):
         self._groups = GroupIndex(documents)
         self._lengths = documents.lengths
         self._tokenizer = tokenizer
+        # An unknown residue is one: only what opens and closes a sequence is left out.
+        self._marks = [tokenizer.vocabulary.role_id(role) for role in ("cls", "eos", "pad")]
         self._spans = spans
         self._last = last_position
 
@@ -64,7 +66,7 @@ class Families(EpochDataset):
         order = chance.permutation(self._groups.members(number))
         order = enough(order, self._lengths[order], self.length)
         found = concatenate_homologs(
-            self._tokenizer.decode_batch(self.documents[int(index)] for index in order),
+            [self._text(int(index)) for index in order],
             self._tokenizer,
             spans="sample" if self._spans else None,
             generator=chance,
@@ -76,3 +78,7 @@ class Families(EpochDataset):
             "position_ids": found.position_ids[kept],
             "seq_position_ids": found.sequence_ids[kept],
         }
+
+    def _text(self, index: int) -> str:
+        ids = self.documents[index]
+        return self._tokenizer.decode(ids[~np.isin(ids, self._marks)])

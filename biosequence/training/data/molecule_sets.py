@@ -100,13 +100,12 @@ class MoleculeSets(EpochDataset):
             found = [self._bare(self.documents[int(index)]) for index in chosen]
             return found, len(chosen) == len(members)
         ids = self._bare(self.documents[domain])
-        pieces = np.split(ids, np.flatnonzero(ids == self._dot))
-        pieces = [piece[piece != self._dot] for piece in pieces]
-        pieces = [piece for piece in pieces if len(piece)]
-        order = chance.permutation(len(pieces))
-        sizes = np.array([len(piece) + 1 for piece in pieces])[order]
-        chosen = enough(order, sizes, self.length)
-        return [pieces[index] for index in chosen], len(chosen) == len(pieces)
+        ends = np.append(np.flatnonzero(ids == self._dot), len(ids))
+        starts = np.append(0, ends[:-1] + 1)
+        order = chance.permutation(np.flatnonzero(ends > starts))
+        chosen = enough(order, (ends - starts + 1)[order], self.length)
+        found = [ids[starts[number] : ends[number]] for number in chosen]
+        return found, len(chosen) == len(order)
 
     def _bare(self, ids: np.ndarray) -> np.ndarray:
         return ids[~np.isin(ids, self._special)]

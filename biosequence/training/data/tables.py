@@ -117,6 +117,9 @@ def read_labelled(
     """
     place = Path(path)
     if starts_with(place, b">"):
+        if split is not None:
+            what = "A FASTA file has no column of splits."
+            raise unreadable(place, what, "Give the splits as files of their own, or a table.")
         return _of_fasta(place, labels)
     lines = _numbered(place)
     _, header = next(lines)

@@ -213,10 +213,7 @@ class LabelledObjective:
 
 
 def _where(rows: LabelledRows, split: str) -> list[int]:
-    # FASTA headers have no splits: there all rows are meant.
-    if rows.splits is None:
-        return list(range(len(rows)))
-    return [number for number, found in enumerate(rows.splits) if found == split]
+    return [number for number, found in enumerate(rows.splits or ()) if found == split]
 
 
 def _some(rows: LabelledRows, split: str) -> LabelledRows:

@@ -49,7 +49,8 @@ class Datasets:
 class Objective(Protocol):
     """What the trainer needs to know of a task.
 
-    It is made with its settings and the :class:`DataSettings`. Three methods more are used where
+    It is made with its settings and the :class:`DataSettings`, or a dataclass of its own that the
+    class attribute `Data` names. Three methods more are used where
     they are there: `weight(batch)`, how much a batch predicts, known before the model sees it;
     `data_tokenizer()`, what the data were made with; and a dataset's `documents_of(index)`, for
     messages.

@@ -65,8 +65,9 @@ def next_token_losses(
     parts
         As there, at the places of the labels.
     """
-    later = {name: where[:, 1:] for name, where in (parts or {}).items()}
-    return token_losses(logits[:, :-1], labels[:, 1:], later)
+    # Labels move, and not logits: a slice of those would be a copy of the largest tensor there is.
+    later = {name: F.pad(where[:, 1:], (0, 1)) for name, where in (parts or {}).items()}
+    return token_losses(logits, F.pad(labels[:, 1:], (0, 1), value=IGNORED), later)
 
 
 def num_predicted(labels: Tensor, *, shifted: bool = False) -> int:

@@ -143,6 +143,15 @@ def test_settings_without_spans_or_positions(folder: Path) -> None:
     assert "position_ids" not in objective.collate([example])
 
 
+def test_unknown_residues_keep_their_places_and_are_not_predicted(tmp_path: Path) -> None:
+    tolerant = ProteinTokenizer(other="unknown")
+    folder = write_shards(tmp_path / "u", tolerant, ["MK!TA"], [0])
+    objective = objective_from_settings({"name": "fim", "spans": False}, {"train": str(folder)})
+    example = objective.datasets(tolerant, 10, 0).train[0]
+    assert tolerant.decode(example["input_ids"]) == "<cls>MK<unk>TA"
+    assert (example["labels"] == -100).tolist() == [True, False, False, True, False, False]
+
+
 def test_what_cannot_be_trained_on_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="filling"):
         build(folder, spans=False, only_spans=True)

@@ -97,6 +97,8 @@ def test_labels_of_fasta_headers(tmp_path: Path) -> None:
         read_labelled(path, labels=["fitness"])
     path.write_text(">a fitness=-1e3\nMK\n>b|x fitness=2;other=3\nMA\n", encoding="utf-8")
     assert read_labelled(path, labels=["fitness"]).labels == [("-1e3",), ("2",)]
+    with pytest.raises(InputError, match="no column of splits"):
+        read_labelled(path, labels=["fitness"], split="split")
 
 
 def test_classes_come_from_the_training_rows_in_a_fixed_order(reads: Path) -> None:
@@ -289,3 +291,11 @@ def test_real_tables(shared: Path) -> None:
         "token-classification", structure, PROTEIN, length=512, truncation="right"
     )
     assert 3 <= objective.model_options(PROTEIN)["num_labels"] <= 8
+
+
+def test_names_of_columns_with_a_byte_order_mark_and_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes('\ufeffsequence,label\r\n"AC","a, b"\r\n\r\nGG,c\r\n'.encode())
+    found = read_labelled(path)
+    assert found.labels == [("a, b",), ("c",)]
+    assert found.names == ["line 2", "line 4"]

@@ -65,6 +65,11 @@ def test_short_contexts_hold_as_many_tokens_as_asked(folder: Path) -> None:
     same(data.train[3], build(folder, length=9, examples_per_domain=5)[1].train[3])
 
 
+def test_domains_written_as_lines_may_have_gaps(tmp_path: Path) -> None:
+    folder = write_shards(tmp_path / "s", SMILES, [".CC..CO.N."])
+    assert sorted(molecules(build(folder)[1].train[0])) == ["CC", "CO", "N"]
+
+
 def test_random_smiles_are_the_same_molecules(folder: Path) -> None:
     _, data = build(folder, random_smiles=True)
     seen = set()
