@@ -12,6 +12,7 @@ DISTRIBUTION = "bioseq-toolkit"
 
 # Modules that a user's command may import; extras for developers are not asked for at run time.
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "census": ("cellxgene_census",),
     "chem": ("selfies",),
     "dask": ("dask", "distributed"),
     "genome": ("pyfaidx", "pysam"),

@@ -66,6 +66,17 @@ class Command(HelpMixin, click.Command):
     """A command with the house's help page."""
 
 
+class Group(HelpMixin, click.Group):
+    """Commands under one name, with the house's help page."""
+
+    def command_lines(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Each command with the first line of its help."""
+        return [
+            (name, (self.commands[name].help or "").partition("\n")[0])
+            for name in self.list_commands(ctx)
+        ]
+
+
 def _record(param: click.Parameter, ctx: click.Context) -> tuple[str, str] | None:
     if isinstance(param, click.Argument):
         return None

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "annotate": "Name the cell types in a file, offline.",
     "cite": "Say how to cite bioseq and what it builds on.",
     "convert": "Open published checkpoints with bioseq and transformers.",
+    "data": "Make training corpora of public data, and check them.",
     "doctor": "Check this installation and say how to mend it.",
     "embed": "Turn sequences into vectors.",
     "finetune": "Train a trained model further, for a task.",

@@ -20,16 +20,24 @@ class CommandHelp(Directive):
         command = bioseq.get_command(group, name)
         if command is None:
             raise self.error(f"There is no command {name!r}.")
-        context = click.Context(command, info_name=name, parent=group)
-        usage = f"bioseq {name} {' '.join(command.collect_usage_pieces(context))}"
-        content: list[nodes.Node] = [nodes.literal_block(usage, usage, language="text")]
-        for paragraph in (command.help or "").split("\n\n"):
-            text = " ".join(paragraph.split())
-            content.append(nodes.paragraph(text, text))
-        for title, rows in command.help_sections(context).items():
-            content.append(nodes.rubric(title, title))
-            content.append(_definitions(rows))
+        content = _page(command, name, group)
+        for inner, below in getattr(command, "commands", {}).items():
+            context = click.Context(command, info_name=name, parent=group)
+            content += _page(below, inner, context)
         return content
+
+
+def _page(command: click.Command, name: str, parent: click.Context) -> list[nodes.Node]:
+    context = click.Context(command, info_name=name, parent=parent)
+    usage = f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}"
+    content: list[nodes.Node] = [nodes.literal_block(usage, usage, language="text")]
+    for paragraph in (command.help or "").split("\n\n"):
+        text = " ".join(paragraph.split())
+        content.append(nodes.paragraph(text, text))
+    for title, rows in command.help_sections(context).items():
+        content.append(nodes.rubric(title, title))
+        content.append(_definitions(rows))
+    return content
 
 
 def _definitions(rows: list[tuple[str, str]]) -> nodes.definition_list:

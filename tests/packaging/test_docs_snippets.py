@@ -87,10 +87,15 @@ def run(words: list[str]) -> None:
     name, *args = words
     command = bioseq.get_command(click.Context(bioseq), name)
     assert command is not None, f"no command {name}"
+    if isinstance(command, click.Group):
+        inner, *args = args
+        command = command.commands[inner]
     context = command.make_context(name, list(args))
     path = context.params.get("input")
-    # No page can bring a model along.
+    # No page can bring a model or a corpus along.
     if "model" in context.params and path is None and not Path(words[1]).is_dir():
+        return
+    if {"source", "folder"} & set(context.params):
         return
     if path is None or path.is_file():
         with pytest.raises(SystemExit) as ended:
