@@ -15,6 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "census": ("cellxgene_census",),
     "chem": ("selfies",),
     "dask": ("dask", "distributed"),
+    "fcd": ("fcd",),
     "genome": ("pyfaidx", "pysam"),
     "llm": ("inspect_ai",),
     "train": ("peft",),

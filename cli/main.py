@@ -21,7 +21,11 @@ COMMANDS: dict[str, str] = {
     "data": "Make training corpora of public data, and check them.",
     "doctor": "Check this installation and say how to mend it.",
     "embed": "Turn sequences into vectors.",
+<<<<<<< HEAD
     "finetune": "Train a trained model further, for a task.",
+=======
+    "evaluate": "Put a model to a benchmark and write one table.",
+>>>>>>> evaluation
     "generate": "Write DNA, proteins or molecules with a sequence model.",
     "score": "Say how likely sequences, variants or mutations are to a model.",
     "train": "Train a model as a recipe says.",
