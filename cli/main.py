@@ -21,11 +21,8 @@ COMMANDS: dict[str, str] = {
     "data": "Make training corpora of public data, and check them.",
     "doctor": "Check this installation and say how to mend it.",
     "embed": "Turn sequences into vectors.",
-<<<<<<< HEAD
-    "finetune": "Train a trained model further, for a task.",
-=======
     "evaluate": "Put a model to a benchmark and write one table.",
->>>>>>> evaluation
+    "finetune": "Train a trained model further, for a task.",
     "generate": "Write DNA, proteins or molecules with a sequence model.",
     "score": "Say how likely sequences, variants or mutations are to a model.",
     "train": "Train a model as a recipe says.",
