@@ -1,0 +1,1 @@
+"""Models trained for real, each result by one command."""
