@@ -1,7 +1,7 @@
 """Families of homologs to train on and to be judged on, from two corpora at once.
 
-Seven alignments are too few to learn from how a context is used, so the clusters of relatives in the
-corpus `proteins` are families, too. What is held out of one corpus must have no relative in the
+Seven alignments are too few to learn from how a context is used, so the clusters of relatives in
+the corpus `proteins` are families, too. What is held out of one corpus must have no relative in the
 training part of the other: both are clustered together, and training proteins that share a cluster
 with a held-out one are left out.
 """
@@ -70,9 +70,7 @@ def prepare_families(source: Path, output: Path, settings: Settings) -> dict[str
         clusters = homology_clusters((one.sequence for one in members), scratch)
     names = _names(members, clusters)
     kept, dropped = _kept(members, clusters)
-    by_split = {
-        split: _by_name(members, names, kept, split, settings.longest) for split in SPLITS
-    }
+    by_split = {split: _by_name(members, names, kept, split, settings.longest) for split in SPLITS}
     train, held = _held_members(by_split["train"], settings)
     groups = _groups(train, settings, np.random.default_rng(0))
     watched = _groups(by_split["validation"], settings, np.random.default_rng(1))

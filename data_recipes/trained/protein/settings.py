@@ -31,9 +31,7 @@ class Settings:
     numbers
         Homologs before the one that is asked for.
     repeats
-        Sequences asked for in a family of a corpus.
-    alignment_repeats
-        The same in the held-out alignment and in the members held out of the training alignments.
+        Sequences asked for in a family.
     families
         At most so many families of the corpus.
     mutants
@@ -42,6 +40,8 @@ class Settings:
         Spans that are filled in.
     span
         Residues of a span.
+    infill_numbers
+        Homologs before the protein that is filled in.
     overrides
         Changes to the recipes.
     """
@@ -56,11 +56,11 @@ class Settings:
     watched: int = 24
     numbers: tuple[int, ...] = (0, 1, 10, 50)
     repeats: int = 2
-    alignment_repeats: int = 40
     families: int = 150
     mutants: int | None = None
     infilled: int = 200
     span: int = 6
+    infill_numbers: tuple[int, ...] = (0, 10)
     overrides: tuple[str, ...] = ()
 
 
@@ -72,10 +72,10 @@ QUICK = Settings(
     watched=2,
     numbers=(0, 1, 3),
     repeats=1,
-    alignment_repeats=3,
     families=3,
     mutants=40,
     infilled=3,
+    infill_numbers=(0, 3),
     overrides=(
         "run.steps=4",
         "run.length=128",
