@@ -16,7 +16,7 @@ from .families import prepare_families
 from .measures import COPY, NGRAM, Measures
 from .report import write_results
 from .settings import FULL, MODELS, QUICK, Settings
-from .training import train_model
+from .training import STAGES, train_model
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,19 +45,20 @@ def run(source: Path, output: Path, settings: Settings) -> dict[str, Any]:
     print("data:", json.dumps(families["counts"]), flush=True)
     models = []
     for name in MODELS:
-        summary = train_model(name, output, settings)
-        print(f"{name}: loss {summary.loss:.3f} after {summary.tokens:,} tokens", flush=True)
-        models.append(
-            {
-                "model": name,
-                "parameters": summary.parameters,
-                "steps": summary.steps,
-                "tokens": summary.tokens,
-                "seconds": summary.seconds,
-                "loss": summary.loss,
-                "validation_loss": summary.validation_loss,
-            }
-        )
+        for stage, summary in zip(STAGES, train_model(name, output, settings), strict=True):
+            print(f"{name}, {stage}: loss {summary.loss:.3f}", flush=True)
+            models.append(
+                {
+                    "model": name,
+                    "stage": stage,
+                    "parameters": summary.parameters,
+                    "steps": summary.steps,
+                    "tokens": summary.tokens,
+                    "seconds": summary.seconds,
+                    "loss": summary.loss,
+                    "validation_loss": summary.validation_loss,
+                }
+            )
     measures = Measures(output, settings)
     rows: dict[str, list[Any]] = {"in_context": [], "assay": [], "infill": []}
     for name in MODELS:

@@ -10,12 +10,14 @@ from typing import Any
 from biosequence.atomic import atomic_path
 
 from .settings import MODELS
+from .training import STAGES, stage_folder
 
 Row = Mapping[str, Any]
 _COLOURS = ("#33658a", "#d1495b", "#8a8a8a", "#66a182", "#edae49", "#7d5ba6", "#5c6b73")
 # (title, key, format); a format with an interval writes the two ends, too.
 _MODELS = (
     ("model", "model", "{}"),
+    ("stage", "stage", "{}"),
     ("parameters", "parameters", "{:,}"),
     ("steps", "steps", "{:,}"),
     ("tokens", "tokens", "{:,}"),
@@ -134,8 +136,7 @@ def draw(output: Path, results: Mapping[str, Any], path: Path) -> None:
 
 def _losses(axes: Any, output: Path) -> None:
     for (key, name), colour in zip(MODELS.items(), _COLOURS, strict=False):
-        lines = (output / "models" / key / "metrics.jsonl").read_text(encoding="utf-8")
-        entries = [json.loads(line) for line in lines.splitlines()]
+        entries = _entries(output, key)
         for field, style in (
             ("loss", {"alpha": 0.35, "linewidth": 1}),
             ("validation_loss", {"marker": "o", "markersize": 3, "label": f"{name}, validation"}),
@@ -143,8 +144,20 @@ def _losses(axes: Any, output: Path) -> None:
             points = [(one["step"], one[field]) for one in entries if field in one]
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, **style)
-    axes.set(xlabel="step", ylabel="loss, nats per token", title="Training")
+    axes.set(xlabel="step, both stages", ylabel="loss, nats per token", title="Training")
     axes.legend(frameon=False)
+
+
+def _entries(output: Path, key: str) -> list[dict[str, Any]]:
+    """The log of a model, its second stage behind the first."""
+    found: list[dict[str, Any]] = []
+    for stage in STAGES:
+        before = max((one["step"] for one in found), default=0)
+        path = stage_folder(output, key, stage) / "metrics.jsonl"
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            found.append(entry | {"step": entry["step"] + before})
+    return found
 
 
 def _context(axes: Any, name: str, rows: Sequence[Row]) -> None:

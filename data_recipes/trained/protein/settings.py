@@ -42,13 +42,16 @@ class Settings:
         Residues of a span.
     infill_numbers
         Homologs before the protein that is filled in.
-    overrides
-        Changes to the recipes.
+    close_longest, close_gain
+        Proteins shorter than this whose residues the words of their relatives foretell better than
+        frequencies do, by so many nats: the first stage.
+    overrides, first
+        Changes to the recipes; those of the first stage alone.
     """
 
     test_share: float = 0.1
-    least_tokens: int = 1024
-    longest: int = 1024
+    least_tokens: int = 800
+    longest: int = 400
     group_tokens: int = 4096
     held_share: float = 0.2
     held_most: int = 60
@@ -61,7 +64,10 @@ class Settings:
     infilled: int = 200
     span: int = 6
     infill_numbers: tuple[int, ...] = (0, 10)
+    close_longest: int = 256
+    close_gain: float = 0.3
     overrides: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
 
 FULL = Settings()
@@ -84,7 +90,6 @@ QUICK = Settings(
         "run.save_every=2",
         "schedule.warmup_steps=1",
         "curriculum={stages=[{from_step=0,length=64},{from_step=2,length=128}]}",
-        "model.config.hidden_size=32",
-        "model.config.num_hidden_layers=2",
     ),
+    first=("model.config.hidden_size=32", "model.config.num_hidden_layers=2"),
 )
