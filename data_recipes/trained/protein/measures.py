@@ -103,9 +103,13 @@ class Measures:
                 MATRIX: blosum62,
                 SCALE: hydrophobicity,
             }
+            read = {SITES: max(map(len, columns)) - 1}
             return self._once(
                 "assay-baselines",
-                lambda: [self._assay_row(name, "", score) for name, score in scores.items()],
+                lambda: [
+                    self._assay_row(name, "", score) | {"homologs": read.get(name, 0)}
+                    for name, score in scores.items()
+                ],
             )
 
         def score(wild: str, mutants: Sequence[Any], homologs: Sequence[str]) -> list[float]:
