@@ -156,7 +156,7 @@ class Measures:
             score,
             self._assay / f"{ASSAY}.csv",
             context=self._assay if context else None,
-            limit=self.settings.mutants,
+            limit=self.settings.mutants if method == "likelihood" else None,
         )
         return {"model": key, "method": method, **report.rows[0]}
 

@@ -35,7 +35,7 @@ class Settings:
     families
         At most so many families of the corpus.
     mutants
-        Of the assay; None: all.
+        Of the assay that are scored by likelihood, drawn by chance; whatever is cheaper scores all.
     infilled
         Spans that are filled in.
     span
@@ -60,8 +60,8 @@ class Settings:
     numbers: tuple[int, ...] = (0, 1, 10, 50)
     repeats: int = 2
     families: int = 150
-    mutants: int | None = None
-    infilled: int = 200
+    mutants: int = 1000
+    infilled: int = 100
     span: int = 6
     infill_numbers: tuple[int, ...] = (0, 10)
     close_longest: int = 256
