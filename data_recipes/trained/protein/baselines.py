@@ -22,7 +22,7 @@ def residue_frequencies(sequences: Iterable[str]) -> dict[str, float]:
     Examples
     --------
     >>> round(residue_frequencies(["AAC"])["A"], 2)
-    0.17
+    0.13
     """
     counts = Counter("".join(sequences))
     total = sum(counts[one] + 1 for one in RESIDUES)
