@@ -19,6 +19,7 @@ def run_training(session: Session, recipe: Recipe | Path, **given: Any) -> None:
         from biosequence import training
 
         summary = training.train(recipe, **given)
+        _leave_group()
     if int(os.environ.get("RANK", 0)):
         return
     found = dataclasses.asdict(summary)
@@ -27,3 +28,11 @@ def run_training(session: Session, recipe: Recipe | Path, **given: Any) -> None:
         f"{summary.tokens_per_second:,.0f} tokens a second: {summary.model}"
     )
     session.result({k: str(v) if isinstance(v, Path) else v for k, v in found.items()})
+
+
+def _leave_group() -> None:
+    """Part from the other ranks in order; torch complains about those who do not."""
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

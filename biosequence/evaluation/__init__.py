@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from .kmer_baseline import kmer_counts, kmer_logistic
     from .labels import LabelMap, match_labels
     from .metrics import METRICS, Estimate, Metric, measure
+    from .models import open_model, written_molecules
     from .molecules import evaluate_molecules
     from .nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
-    from .perplexity import DocumentScore, document_scorer, encoded_documents, evaluate_perplexity
+    from .perplexity import DocumentScore, encoded_documents, evaluate_perplexity, score_documents
     from .probe import evaluate_probe
     from .proteingym import Assay, evaluate_assays, read_assay
     from .report import Column, Plot, Report
@@ -45,7 +46,6 @@ _HOMES = {
     "TaskSuite": "task_suite",
     "class_scores": "classification",
     "cnn_classifier": "cnn_baseline",
-    "document_scorer": "perplexity",
     "encoded_documents": "perplexity",
     "evaluate_assays": "proteingym",
     "evaluate_in_context": "in_context",
@@ -58,12 +58,15 @@ _HOMES = {
     "kmer_logistic": "kmer_baseline",
     "match_labels": "labels",
     "measure": "metrics",
+    "open_model": "models",
     "read_assay": "proteingym",
     "read_families": "in_context",
     "read_labelled": "tables",
     "run_suite": "suites",
+    "score_documents": "perplexity",
     "task_models": "task_suite",
     "write_report": "writing",
+    "written_molecules": "models",
 }
 
 __all__ = [
@@ -87,7 +90,6 @@ __all__ = [
     "TaskSuite",
     "class_scores",
     "cnn_classifier",
-    "document_scorer",
     "encoded_documents",
     "evaluate_assays",
     "evaluate_in_context",
@@ -100,12 +102,15 @@ __all__ = [
     "kmer_logistic",
     "match_labels",
     "measure",
+    "open_model",
     "read_assay",
     "read_families",
     "read_labelled",
     "run_suite",
+    "score_documents",
     "task_models",
     "write_report",
+    "written_molecules",
 ]
 
 

@@ -236,7 +236,7 @@ def _report(rows: list[dict[str, Any]], families: int, repeats: int, seed: int) 
         rows=tuple(rows),
         summary={"families": families}
         | {f"gain with {row['before']}": row["gain"] for row in rows if row["before"]},
-        plot=Plot("line", "before", "perplexity", "perplexity"),
+        plot=Plot("line", "before", "perplexity", "perplexity", axis="sequences before"),
         notes=(
             f"At most {repeats} sequences of each family are asked for, drawn with seed {seed}; "
             "the same ones with every number before them. The gain compares with none before, on "

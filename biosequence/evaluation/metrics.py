@@ -248,6 +248,9 @@ def ratio_estimate(
     totals, sizes = np.asarray(totals, np.float64), np.asarray(sizes, np.float64)
     if not sizes.sum():
         return Estimate(None, None, None)
+    if len(totals) < 2:
+        # One group drawn again is itself: an interval of no width would be a lie.
+        resamples = 0
     rng = np.random.default_rng(seed)
     values = np.empty(resamples)
     for number in range(resamples):

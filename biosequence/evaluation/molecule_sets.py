@@ -1,13 +1,14 @@
-"""Molecules ready to be compared: canonical, with scaffolds, fingerprints and properties."""
+"""Molecules ready to be compared: structures, scaffolds, fingerprints and properties."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
-from ..tokenizers.smiles_chemistry import canonical_smiles
+if TYPE_CHECKING:
+    from ..tokenizers import BioTokenizer
 
 PROPERTIES = ("molecular_weight", "logp", "qed")
 """What distributions are compared: daltons, Crippen's logP, drug-likeness from 0 to 1."""
@@ -15,37 +16,57 @@ RADIUS, BITS = 2, 1024
 """Of Morgan fingerprints."""
 
 
-def canonical(smiles: str) -> str | None:
-    """The canonical form; None where it is no molecule.
+def smiles_of(tokenizer: BioTokenizer, ids: np.ndarray) -> str:
+    """The SMILES that some tokens stand for, also where they are SELFIES.
 
     Examples
     --------
-    >>> canonical("OCC"), canonical("C(")
-    ('CCO', None)
+    >>> from biosequence.tokenizers import SmilesTokenizer
+    >>> smiles_of(SmilesTokenizer(), SmilesTokenizer().encode("CCO"))
+    'CCO'
     """
-    try:
-        return canonical_smiles(smiles)
-    except InputError:
-        return None
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    if tokenizer.name == "selfies":
+        from ..tokenizers.smiles_selfies import to_smiles
+
+        return to_smiles(text)
+    return text
 
 
-def scaffold(smiles: str) -> str:
-    """Bemis and Murcko's scaffold: rings and what joins them; "" for a molecule without rings.
+class Structure(NamedTuple):
+    """A molecule as sets compare it."""
+
+    smiles: str
+    """Canonical SMILES."""
+    scaffold: str
+    """Bemis and Murcko's: rings and what joins them; "" for a molecule without rings, and for the
+    rare complex whose rings alone rdkit refuses."""
+
+
+def structure(smiles: str) -> Structure | None:
+    """A molecule, read once; None where the text is none, or its valences are impossible.
 
     Examples
     --------
-    >>> scaffold("CCc1ccccc1"), scaffold("CCO")
-    ('c1ccccc1', '')
+    >>> structure("OCCc1ccccc1")
+    Structure(smiles='OCCc1ccccc1', scaffold='c1ccccc1')
+    >>> structure("C("), structure("")
+    (None, None)
     """
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem.Scaffolds import MurckoScaffold
 
-    return Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(Chem.MolFromSmiles(smiles)))
-
-
-def scaffolds(molecules: Iterable[str]) -> set[str]:
-    """Different scaffolds of some valid molecules, the empty one left out."""
-    return {scaffold(one) for one in molecules} - {""}
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles) if smiles else None
+    if molecule is None:
+        return None
+    with rdBase.BlockLogs():
+        try:
+            frame = Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule))
+        except ValueError:
+            # Cutting side chains off can leave an atom with a valence that rdkit does not allow.
+            frame = ""
+    return Structure(Chem.MolToSmiles(molecule), frame)
 
 
 def properties(molecules: Sequence[str]) -> dict[str, np.ndarray]:

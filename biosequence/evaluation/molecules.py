@@ -12,11 +12,13 @@ from ..errors import InputError
 from ..extras import install_line
 from ..progress import progress
 from .metrics import RESAMPLES, mean_estimate
-from .molecule_sets import PROPERTIES, canonical, internal_diversity, properties, scaffold
+from .molecule_sets import PROPERTIES, internal_diversity, properties, structure
 from .report import Column, Plot, Report
 
 MOST_COMPARED = 10_000
-"""Molecules of a side that distributions are compared over."""
+"""Molecules of a side that the ChemNet distance is computed over."""
+MOST_DESCRIBED = 2_500
+"""Molecules of a side that distributions of properties are compared over."""
 MOST_PAIRED = 2_000
 """Molecules that are paired for the diversity."""
 _SHARES = ("validity", "uniqueness", "novelty", "scaffold_novelty", "internal_diversity")
@@ -60,8 +62,8 @@ def evaluate_molecules(
     """
     if not len(generated):
         raise InputError("There is no molecule to judge.", where="generated", fix="Write some.")
-    found = [canonical(one) for one in progress(generated, what="reading", unit=" molecules")]
-    valid = [one for one in found if one is not None]
+    found = [structure(one) for one in progress(generated, what="reading", unit=" molecules")]
+    valid = [one.smiles for one in found if one is not None]
     unique = list(dict.fromkeys(valid))
     known = _Known(training, set(unique), seed)
     new = [one for one in unique if one not in known.seen]
@@ -71,7 +73,7 @@ def evaluate_molecules(
         _share("uniqueness", len(unique), len(valid), resamples, seed),
         _share("novelty", len(new), len(unique), resamples, seed),
     ]
-    own = {scaffold(one) for one in unique} - {""}
+    own = {one.scaffold for one in found if one is not None} - {""}
     fresh = own - known.scaffolds
     rows += [
         _row("scaffolds", len(own), len(unique), "different scaffolds of rings and linkers"),
@@ -91,7 +93,7 @@ def evaluate_molecules(
             fix="Give a file of SMILES.",
         )
     compared = _some(valid, MOST_COMPARED, rng)
-    rows += _distances(compared, held)
+    rows += _distances(_some(compared, MOST_DESCRIBED, rng), _some(held, MOST_DESCRIBED, rng))
     distance, note = chemnet_distance(compared, held)
     rows.append(_row("fcd", distance, len(compared), "Frechet ChemNet distance; 0 is best"))
     return _report(rows, "training set" if reference is None else "reference", note, len(known))
@@ -118,14 +120,14 @@ class _Known:
         self._count = 0
         rng = np.random.default_rng(seed)
         for smiles in progress(training, what="comparing", unit=" molecules"):
-            one = canonical(smiles)
+            one = structure(smiles)
             if one is None:
                 continue
-            if one in unique:
-                self.seen.add(one)
-            self.scaffolds.add(scaffold(one))
+            if one.smiles in unique:
+                self.seen.add(one.smiles)
+            self.scaffolds.add(one.scaffold)
             self._count += 1
-            _reservoir(self.sample, one, self._count, rng)
+            _reservoir(self.sample, one.smiles, self._count, rng)
 
     def __len__(self) -> int:
         return self._count

@@ -4,19 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ..errors import InputError
-from ..inference.long import CHUNK, stream_token_log_probs
+from ..inference.batches import run_in_batches
+from ..inference.long import CHUNK, stream_token_log_probs, token_log_probs
 from ..inference.records import encode_record, uncounted_ids
-from ..inference.score import BATCH_SIZE, is_causal, masked_log_probs
+from ..inference.score import BATCH_SIZE, masked_log_probs
 from ..progress import progress
 from .classification import spread
 from .metrics import RESAMPLES, Estimate, ratio_estimate
+from .models import is_ours, reads_ahead
 from .report import Column, Plot, Report
 
 if TYPE_CHECKING:
@@ -46,13 +50,11 @@ class DocumentScore:
     letters: np.ndarray
 
 
-LogProb = Callable[[np.ndarray], DocumentScore]
-"""From the ids of a document to what a model says of it."""
+_NOTHING = DocumentScore(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def evaluate_perplexity(
-    log_prob: LogProb,
-    documents: Iterable[np.ndarray],
+    scores: Iterable[DocumentScore],
     *,
     edges: Sequence[int] = EDGES,
     limit: int | None = None,
@@ -63,10 +65,8 @@ def evaluate_perplexity(
 
     Parameters
     ----------
-    log_prob
-        The model, as :func:`document_scorer` makes it.
-    documents
-        (T,) ids of each, special tokens included; read once, one at a time.
+    scores
+        What a model says of each document, as :func:`score_documents` gives it; read once.
     edges
         First number of tokens before of each bin.
     limit
@@ -80,10 +80,7 @@ def evaluate_perplexity(
         No token is counted.
     """
     totals, counts, letters = [], [], []
-    for number, ids in enumerate(progress(documents, what="reading", unit=" documents")):
-        if limit is not None and number >= limit:
-            break
-        found = log_prob(np.asarray(ids))
+    for found in progress(islice(scores, limit), what="reading", unit=" documents"):
         places = np.searchsorted(edges, found.before, side="right") - 1
         totals.append(-_binned(places, found.log_probs, len(edges)))
         counts.append(_binned(places, np.ones(len(places)), len(edges)))
@@ -103,10 +100,14 @@ def evaluate_perplexity(
     return _report(rows, everything, len(totals), limit)
 
 
-def document_scorer(
-    loaded: LoadedModel, *, batch_size: int = BATCH_SIZE, chunk: int = CHUNK
-) -> LogProb:
-    """What a model says of a document, token by token.
+def score_documents(
+    loaded: LoadedModel,
+    documents: Iterable[np.ndarray],
+    *,
+    batch_size: int = BATCH_SIZE,
+    chunk: int = CHUNK,
+) -> Iterator[DocumentScore]:
+    """What a model says of each document, token by token, in their order.
 
     A causal model is asked for each token after all before it, so the first has none; a masked
     model for each letter while that one is masked, which reads a document as often as it has
@@ -116,38 +117,82 @@ def document_scorer(
     ----------
     loaded
         A causal or masked language model.
+    documents
+        (T,) ids of each.
     batch_size, chunk
-        Sequences, and tokens, read at once; neither changes the answer.
+        Documents, and tokens, read at once; neither changes the answer.
 
     Raises
     ------
     ModelError
         The model has no token head.
+    InputError
+        A document is longer than the model's positions.
     """
-    vocabulary = loaded.tokenizer.vocabulary
-    ignored = uncounted_ids(loaded.tokenizer)
-    special = vocabulary.special_ids
-    lengths = np.zeros(max(len(vocabulary), loaded.model.config.vocab_size), dtype=np.int64)
-    for number in vocabulary.letter_ids:
-        lengths[number] = len(vocabulary.token(int(number)))
+    reader = _Reader(loaded, batch_size, chunk)
+    if reads_ahead(loaded):
+        return run_in_batches(
+            documents, reader.causal, batch_size=batch_size, max_tokens=max(chunk, 1)
+        )
+    return map(reader.masked, documents)
 
-    def causal(ids: np.ndarray) -> DocumentScore:
-        pieces = list(stream_token_log_probs(loaded.model, ids.astype(np.int64), chunk=chunk))
-        log_probs = np.concatenate(pieces) if pieces else np.zeros(0)
-        counted = ~np.isnan(log_probs) & ~np.isin(ids, ignored)
-        places = np.flatnonzero(counted)
-        return DocumentScore(log_probs[places], places, lengths[ids[places]])
 
-    def masked(ids: np.ndarray) -> DocumentScore:
-        places = np.flatnonzero(~np.isin(ids, [*ignored, *special]))
+class _Reader:
+    """A model that reads documents, and what of their tokens is counted."""
+
+    def __init__(self, loaded: LoadedModel, batch_size: int, chunk: int) -> None:
+        self.loaded, self.batch_size, self.chunk = loaded, batch_size, chunk
+        vocabulary = loaded.tokenizer.vocabulary
+        self.ignored = uncounted_ids(loaded.tokenizer)
+        self.special = vocabulary.special_ids
+        self.lengths = np.zeros(len(vocabulary), dtype=np.int64)
+        for number in vocabulary.letter_ids:
+            self.lengths[number] = len(vocabulary.token(int(number)))
+
+    def causal(self, batch: Sequence[np.ndarray]) -> list[DocumentScore]:
+        """Scores of a batch; a document above the chunk is one of its own, read in pieces."""
+        if len(batch) == 1 and is_ours(self.loaded):
+            ids = batch[0].astype(np.int64)
+            pieces = list(stream_token_log_probs(self.loaded.model, ids, chunk=self.chunk))
+            return [self._score(ids, np.concatenate(pieces)[1:])] if pieces else [_NOTHING]
+        widest = max(map(len, batch))
+        if widest < 2:
+            return [_NOTHING for _ in batch]
+        ids_BT = np.full((len(batch), widest), self.loaded.tokenizer.pad_id, dtype=np.int64)
+        for number, row in enumerate(batch):
+            ids_BT[number, : len(row)] = row
+        given = torch.from_numpy(ids_BT).to(self.loaded.device)
+        sizes = torch.tensor([len(row) for row in batch], device=given.device)
+        mask_BT = torch.arange(widest, device=given.device) < sizes[:, None]
+        try:
+            with torch.inference_mode():
+                output = self.loaded.model(given, attention_mask=mask_BT, use_cache=False)
+                found = token_log_probs(output.logits[:, :-1], given[:, 1:]).numpy()
+        except IndexError as error:  # a table of positions that ends before the document
+            raise InputError(
+                f"A document has {widest:,} tokens, more than the model has positions.",
+                where=str(self.loaded.path),
+                fix="Give shorter documents, or a model without learned positions.",
+            ) from error
+        return [
+            self._score(row, values[: len(row) - 1]) if len(row) else _NOTHING
+            for row, values in zip(batch, found, strict=True)
+        ]
+
+    def masked(self, ids: np.ndarray) -> DocumentScore:
+        """Scores of one document, each letter while it is masked."""
+        places = np.flatnonzero(~np.isin(ids, [*self.ignored, *self.special]))
         asked = masked_log_probs(
-            loaded, [ids] * len(places), places.tolist(), batch_size=batch_size
+            self.loaded, [ids] * len(places), places.tolist(), batch_size=self.batch_size
         )
         log_probs = np.array([one[ids[at]] for at, one in zip(places, asked, strict=True)])
         before = np.full(len(places), len(ids) - 1)
-        return DocumentScore(log_probs, before, lengths[ids[places]])
+        return DocumentScore(log_probs, before, self.lengths[ids[places]])
 
-    return causal if is_causal(loaded) else masked
+    def _score(self, ids: np.ndarray, log_probs: np.ndarray) -> DocumentScore:
+        """From log-probabilities of all tokens but the first."""
+        places = np.flatnonzero(~np.isin(ids[1:], self.ignored)) + 1
+        return DocumentScore(log_probs[places - 1], places, self.lengths[ids[places]])
 
 
 def encoded_documents(loaded: LoadedModel, records: Iterable[Record]) -> Iterator[np.ndarray]:
@@ -159,7 +204,7 @@ def encoded_documents(loaded: LoadedModel, records: Iterable[Record]) -> Iterato
         A record cannot be read.
     """
     # A window of the genome does not end where the sequence of its letters does.
-    ends = not (is_causal(loaded) and loaded.kind == "dna")
+    ends = not (reads_ahead(loaded) and loaded.kind == "dna")
     for record in records:
         yield encode_record(loaded, record, special_tokens=ends).ids
 
@@ -226,6 +271,13 @@ def _report(
             "perplexity": everything["perplexity"],
             "perplexity_per_letter": everything["perplexity_per_letter"],
         },
-        plot=Plot("line", "context", "perplexity", "perplexity per token"),
+        plot=Plot(
+            "line",
+            "context",
+            "perplexity",
+            "perplexity per token",
+            axis="tokens before",
+            without="all",
+        ),
         notes=tuple(notes),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,11 @@ def draw(report: Report, path: str | Path) -> None:
     from matplotlib.figure import Figure
 
     plot = report.plot
-    rows = [row for row in report.rows if row.get(plot.value) is not None]
+    rows = [
+        row
+        for row in report.rows
+        if row.get(plot.value) is not None and row[plot.label] != plot.without
+    ]
     groups = list(dict.fromkeys(row.get(plot.group, "") if plot.group else "" for row in rows))
     height = max(2.8, 0.9 + 0.34 * len(rows)) if plot.kind == "bar" else 4.5
     figure = Figure(figsize=(8, min(height, 80)), dpi=120, layout="constrained")
@@ -33,7 +38,8 @@ def draw(report: Report, path: str | Path) -> None:
     axes = figure.add_subplot()
     (_bars if plot.kind == "bar" else _lines)(axes, plot, rows, groups)
     if plot.group and len(groups) > 1:
-        axes.legend(frameon=False, fontsize=10)
+        # Beside the axes, where it covers no bar.
+        axes.legend(frameon=False, fontsize=10, loc="upper left", bbox_to_anchor=(1, 1))
     axes.set_title(report.title, fontsize=12, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, format="png", metadata={"Software": None})
@@ -56,7 +62,10 @@ def _bars(axes: Any, plot: Plot, rows: list[Row], groups: list[str]) -> None:
             ecolor="#333333",
             capsize=2,
         )
-    axes.set_yticks(range(len(rows)), [str(row[plot.label])[:40] for row in rows], fontsize=9)
+    names = [str(row[plot.label])[:40].replace("_", " ") for row in rows]
+    # Rows of one task stand together: the first carries the name.
+    shown = [name if name != before else "" for before, name in pairwise(["", *names])]
+    axes.set_yticks(range(len(rows)), shown, fontsize=9)
     axes.invert_yaxis()
     axes.set_xlabel(plot.title, fontsize=11)
 
@@ -76,7 +85,7 @@ def _lines(axes: Any, plot: Plot, rows: list[Row], groups: list[str]) -> None:
         )
     slant = 30 if len(labels) > 6 else 0
     axes.set_xticks(range(len(labels)), labels, fontsize=9, rotation=slant)
-    axes.set_xlabel(plot.label.replace("_", " "), fontsize=11)
+    axes.set_xlabel(plot.axis or plot.label, fontsize=11)
     axes.set_ylabel(plot.title, fontsize=11)
 
 

@@ -67,6 +67,10 @@ class Plot:
         Column whose values get colours of their own, such as the model.
     title
         Axis of the values.
+    axis
+        Axis of the labels, for lines.
+    without
+        Label of a row that is not drawn, such as the one that sums up the others.
     """
 
     kind: str
@@ -74,6 +78,8 @@ class Plot:
     value: str
     title: str
     group: str | None = None
+    axis: str = ""
+    without: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

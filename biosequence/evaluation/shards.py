@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..errors import InputError, UsageError
+from .molecule_sets import smiles_of
 
 if TYPE_CHECKING:
     from ..inference import LoadedModel
@@ -74,12 +75,7 @@ def shard_molecules(path: Path, open_shards: OpenShards | None) -> Iterator[str]
     shards = _opened(path, open_shards)
     tokenizer = shards.tokenizer()
     for number in range(len(shards)):
-        text = tokenizer.decode(shards[number], skip_special_tokens=True)
-        if tokenizer.name == "selfies":
-            from ..tokenizers.smiles_selfies import to_smiles
-
-            text = to_smiles(text)
-        yield text
+        yield smiles_of(tokenizer, shards[number])
 
 
 def _opened(path: Path, open_shards: OpenShards | None) -> Shards:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,9 +166,16 @@ def _check_files(request: EvaluateRequest) -> None:
 
 
 def _load(request: EvaluateRequest, model: str | Path | None = None) -> LoadedModel:
+    from .models import open_model
+
+    return open_model(model or request.model, device=request.device)
+
+
+def _load_own(request: EvaluateRequest) -> LoadedModel:
+    """A model of our families: only they go on from states and tell their layers."""
     from ..inference import load_model
 
-    return load_model(model or request.model, device=request.device)
+    return load_model(request.model, device=request.device)
 
 
 def _tasks(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
@@ -200,7 +208,7 @@ def _proteingym(request: EvaluateRequest, open_shards: OpenShards | None) -> tup
     from ..inference.mutations import check_method
     from .proteingym import evaluate_assays
 
-    loaded = _load(request)
+    loaded = _load_own(request)
     wanted = "fill" if request.masked and loaded.model.config.is_causal else None
     method = check_method(loaded, wanted, has_context=request.context is not None)
 
@@ -226,18 +234,19 @@ def _proteingym(request: EvaluateRequest, open_shards: OpenShards | None) -> tup
 
 
 def _molecules(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
-    from ..inference import GenerateOptions, generate_molecules
     from ..io import read_smiles
+    from .models import written_molecules
     from .molecules import evaluate_molecules
 
-    written = Path(request.model).is_file()
-    loaded = None if written else _load(request)
+    loaded = None if Path(request.model).is_file() else _load(request)
     if loaded is None:
         texts = [record.sequence for record in read_smiles(request.model)]
         how = f"{len(texts):,} molecules of a file."
     else:
-        options = GenerateOptions(num=request.num, seed=request.seed, batch_size=request.batch_size)
-        texts = [one.sequence for one in generate_molecules(loaded, options=options)]
+        written = written_molecules(
+            loaded, request.num, seed=request.seed, batch_size=request.batch_size
+        )
+        texts = list(written)
         how = f"{len(texts):,} molecules written at temperature 1 with seed {request.seed}."
     texts = texts[: request.limit]
     report = evaluate_molecules(
@@ -259,7 +268,7 @@ def _smiles(path: Path, open_shards: OpenShards | None) -> Iterable[str]:
 
 def _perplexity(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from ..inference.records import read_records
-    from .perplexity import document_scorer, encoded_documents, evaluate_perplexity
+    from .perplexity import encoded_documents, evaluate_perplexity, score_documents
 
     loaded = _load(request)
     data = _given(request.data)
@@ -268,19 +277,21 @@ def _perplexity(request: EvaluateRequest, open_shards: OpenShards | None) -> tup
         if is_shards(data)
         else encoded_documents(loaded, read_records(loaded, data))
     )
-    report = evaluate_perplexity(
-        document_scorer(loaded, batch_size=request.batch_size, chunk=request.chunk),
-        found,
-        limit=request.limit,
-        seed=request.seed,
+    # Cut here already: batches look ahead.
+    scores = score_documents(
+        loaded,
+        islice(found, request.limit),
+        batch_size=request.batch_size,
+        chunk=request.chunk,
     )
+    report = evaluate_perplexity(scores, limit=request.limit, seed=request.seed)
     return report, [loaded]
 
 
 def _in_context(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Report, Any]:
     from .in_context import evaluate_in_context, family_scorer, read_families
 
-    loaded = _load(request)
+    loaded = _load_own(request)
     report = evaluate_in_context(
         family_scorer(loaded, chunk=request.chunk),
         read_families(_given(request.data)),
@@ -295,7 +306,7 @@ def _probe(request: EvaluateRequest, open_shards: OpenShards | None) -> tuple[Re
     from ..io import Record
     from .probe import evaluate_probe
 
-    loaded = _load(request)
+    loaded = _load_own(request)
 
     def embed(sequences: Sequence[str]) -> np.ndarray:
         found = embed_records(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..demo import DEMOS, demo_folder
 from ..device import resolve_device
 from ..errors import ModelError, UsageError
 
@@ -100,8 +101,9 @@ def load_model(path_or_id: str | Path, *, device: str = "auto", dtype: str = "au
     Parameters
     ----------
     path_or_id
-        A folder with config.json, model.safetensors and tokenizer files; or the id of such a
-        folder on the Hugging Face hub, which is fetched once.
+        A folder with config.json, model.safetensors and tokenizer files; the name of a demo model
+        that comes with the package (``"demo-chem"``); or the id of such a folder on the Hugging
+        Face hub, which is fetched once.
     device
         As in :func:`biosequence.device.resolve_device`.
     dtype
@@ -153,12 +155,15 @@ def _folder(path_or_id: str | Path) -> Path:
             fix="Name a folder with config.json; `bioseq convert` makes one of a checkpoint.",
         )
     text = str(path_or_id)
+    if (demo := demo_folder(text)) is not None:
+        return demo
     if _ID.fullmatch(text) and not folder.parent.is_dir():
         return _fetched(text)
     raise ModelError(
         "There is no such model folder.",
         where=text,
-        fix="Look at the path's spelling; the folder holds config.json and model.safetensors.",
+        fix="Look at the path's spelling; the folder holds config.json and model.safetensors. "
+        f"To try a command, name a demo model: {', '.join(DEMOS)}.",
     )
 
 

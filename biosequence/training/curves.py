@@ -25,7 +25,7 @@ def draw_losses(folder: Path) -> Path:
         if points:
             axes.plot(*zip(*points, strict=True), label=label, **style)
     axes.set_xlabel("step")
-    axes.set_ylabel("loss (nats)")
+    axes.set_ylabel("loss")
     axes.grid(alpha=0.3)
     if axes.get_lines():
         axes.legend()

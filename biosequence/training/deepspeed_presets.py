@@ -76,6 +76,9 @@ def deepspeed_preset(name: str, *, precision: str = "fp32") -> dict[str, Any]:
     if zero["stage"] == 3:
         zero |= _FOR_STAGE_3
     settings: dict[str, Any] = {"zero_optimization": zero}
+    if "offload_optimizer" in zero:
+        # DeepSpeed's own optimizer for the CPU needs a compiler; torch's does the same.
+        settings["zero_force_ds_cpu_optimizer"] = False
     return _completed(settings, precision)
 
 

@@ -53,6 +53,13 @@ def prepare_deepspeed(*, cpu: bool) -> None:
         table["deepspeed_shm_comm"] = False
 
 
+def forget_deepspeed() -> None:
+    """Let models be built whole again: transformers cuts them while it knows of stage 3."""
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()
+
+
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -64,7 +64,7 @@ def _data(manifest: Mapping[str, Any]) -> list[str]:
         for name, value in {**facts, **source}.items():
             if name != "source" and not isinstance(value, Mapping | list):
                 lines.append(f"  - {name}: {value}")
-        if "licence" not in source:
+        if "sha256" in facts and "licence" not in source:
             lines.append("  - licence: not said by the data")
     return lines
 

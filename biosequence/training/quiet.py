@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,11 @@ def quiet_libraries(*, cpu: bool) -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            for module in ("accelerate", "deepspeed", "peft", "torch", "transformers"):
+                # They warn each other of what they will change.
+                warnings.filterwarnings("ignore", category=FutureWarning, module=module)
+            yield
     finally:
         theirs.set_verbosity(level)
         for logger, old in zip(loggers, before, strict=True):

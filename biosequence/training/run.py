@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import logging
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ..device import resolve_device
 from ..errors import UsageError
 from .checkpoints import checkpoint_path, checkpoint_steps
 from .deepspeed_presets import deepspeed_settings, preset_names
-from .launching import Launch, current_launch
+from .launching import Launch, current_launch, forget_deepspeed
 from .quiet import quiet_libraries
 from .recipe import load_recipe, recipe_from_values, recipe_values, stages
 from .recipe_tables import Recipe
@@ -22,8 +22,6 @@ from .run_folder import RunFolder
 from .run_state import RunState
 from .spikes import LossSpikeError
 from .summary import TrainSummary, summarise
-
-_LOG = logging.getLogger(__name__)
 
 
 def train(
@@ -86,6 +84,10 @@ class _Run:
         self.datasets = self.objective.datasets(
             self.tokenizer, stages(self.recipe)[0].length, self.recipe.seed
         )
+        # Curves of all stages are to be of the same data.
+        resize = getattr(self.datasets.validation, "set_length", None)
+        if resize is not None:
+            resize(self.recipe.run.length)
         if self.recipe.run.patience and self.datasets.validation is None:
             raise UsageError(
                 "There are no validation data for run.patience to watch.",
@@ -97,16 +99,21 @@ class _Run:
 
     def go(self) -> TrainSummary:
         recipe, folder = self.recipe, self.folder
+        ahead = self.step < recipe.run.steps and not self.state.stopped
+        # What cannot be built leaves no folder behind.
+        model = self._model() if ahead else None
         if self.launch.main and not folder.finished:
             manifest = self.objective.manifest()
+            if self.step:
+                folder.check_data(manifest)
             folder.begin(recipe, manifest, device=self.device, world=self.launch.world)
         keep: int | None = self.state.metrics_bytes
         while self.step < recipe.run.steps and not self.state.stopped:
             try:
-                self._train(keep)
+                self._train(model or self._model(), keep)
             except LossSpikeError as spike:
                 self._go_back(spike)
-                keep = None
+                model = keep = None
                 continue
             self.step = folder.last_step()
             self.state = self._state(self.step)
@@ -114,14 +121,13 @@ class _Run:
             self._finish()
         return summarise(folder, self.parameters or self._count(self._model()))
 
-    def _train(self, keep: int | None) -> None:
+    def _train(self, model: Any, keep: int | None) -> None:
         """One training from the current step on; returns when it is over."""
         from .arguments import training_arguments
         from .run_log import RunLog
         from .trainer import RecipeTrainer
 
         recipe, state = self.recipe, self.state
-        model = self._model()
         self.parameters, self.kind = self._count(model), _kind(model)
         moved = bool(state.deepspeed) and (
             (state.world, state.deepspeed) != (self.launch.world, self._sharding())
@@ -155,9 +161,9 @@ class _Run:
             trainer.accelerator.wait_for_everyone()
         finally:
             log.close()
+            forget_deepspeed()
             if main:
                 shutil.rmtree(self.folder.checkpoints / "universal", ignore_errors=True)
-            gc.collect()
 
     def _start(self, arguments: Any, *, moved: bool) -> Path | None:
         """The checkpoint to load, converted where other ranks wrote it."""
@@ -190,6 +196,8 @@ class _Run:
         """Return to the last checkpoint before a spike, and pass its batches over."""
         from .run_log import RunLog
 
+        # The model and its states are about to be built again.
+        gc.collect()
         skips = self.state.skips
         before = [s for s in checkpoint_steps(self.folder.checkpoints) if s < spike.began]
         self.step = max(before, default=0)
@@ -206,8 +214,12 @@ class _Run:
         log = RunLog(self.folder.path, main=self.launch.main, keep=None)
         log.write(entry)
         log.close()
-        _LOG.warning("loss spike at step %d: back to step %d", spike.step, self.step)
         if self.launch.main:
+            warnings.warn(
+                f"The loss rose to {loss:.4g} at step {spike.step}; the run goes back to step "
+                f"{self.step} and on with other data.",
+                stacklevel=2,
+            )
             for step in checkpoint_steps(self.folder.checkpoints):
                 if step > self.step:
                     shutil.rmtree(checkpoint_path(self.folder.checkpoints, step))
@@ -333,6 +345,10 @@ def _resolved(
     tenth = max(run["steps"] // 10, 1)
     run.setdefault("save_every", tenth)
     run.setdefault("evaluate_every", tenth)
+    table = values.get("deepspeed", {})
+    if table:
+        # A file that cannot be read is to be known before anything is loaded.
+        deepspeed_settings(table.get("preset") or table.get("file", ""))
     return recipe_from_values(values)
 
 

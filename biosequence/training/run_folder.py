@@ -13,6 +13,7 @@ from ..provenance import PACKAGES, RunRecord, package_versions
 from .checkpoints import checkpoint_steps, remove_partial
 from .recipe import load_recipe, recipe_changes, recipe_text, recipe_values
 from .recipe_tables import Recipe
+from .run_log import METRICS
 
 RECIPE = "recipe.toml"
 _PACKAGES = (*PACKAGES, "accelerate", "deepspeed", "peft", "safetensors", "tensorboard")
@@ -38,6 +39,12 @@ class RunFolder:
         """Whether the final model is there, which is written last."""
         return (self.model / "config.json").is_file()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a step was taken; a run that failed before may be started anew."""
+        metrics = self.path / METRICS
+        return metrics.is_file() and metrics.stat().st_size > 0
+
     def check(self, recipe: Recipe, *, resume: bool) -> None:
         """Refuse a folder that holds something else than this run, or this run by surprise.
 
@@ -49,6 +56,8 @@ class RunFolder:
             The run to go on with was of another recipe.
         """
         held = (self.path / RECIPE).is_file()
+        if held and not self.begun:
+            return
         if held and not resume:
             raise InputError(
                 "The output folder holds a run already.",
@@ -69,6 +78,25 @@ class RunFolder:
                 f"The recipe is not that of the run: {'; '.join(changes)}.",
                 where=str(self.path / RECIPE),
                 fix="Resume with the recipe as it was, or give --set output=ANOTHER.",
+            )
+
+    def check_data(self, manifest: Mapping[str, Any]) -> None:
+        """Refuse to go on with other data than the run began with.
+
+        Raises
+        ------
+        InputError
+            A checksum has changed.
+        """
+        path = self.path / "data.json"
+        before = json.loads(path.read_text(encoding="utf-8"))
+        now = json.loads(json.dumps(manifest, default=str))
+        changed = sorted(name for name in {*before, *now} if not _alike(before, now, name))
+        if changed:
+            raise InputError(
+                f"The data are not those that the run began with: {', '.join(changed)}.",
+                where=str(path),
+                fix="Bring the data back as they were, or begin anew with --set output=ANOTHER.",
             )
 
     def begin(
@@ -95,3 +123,11 @@ class RunFolder:
     def _write(self, name: str, text: str) -> None:
         with atomic_path(self.path / name) as partial:
             partial.write_text(text, encoding="utf-8")
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
+    a, b = one.get(name), other.get(name)
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        # Data may have been moved to another place.
+        return all(_alike(a, b, key) for key in {*a, *b} if key != "path")
+    return a == b

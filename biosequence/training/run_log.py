@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..disk import disk_full, is_full
 from ..errors import InputError
 
 METRICS = "metrics.jsonl"
@@ -45,8 +47,16 @@ class RunLog:
         """Append a line; numbers go to TensorBoard under their names."""
         if self._file is None or self._board is None:
             return
-        self._file.write(json.dumps(entry) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            self._to_board(entry)
+        except OSError as error:
+            if is_full(error):
+                raise disk_full(Path(self._file.name), 0) from error
+            raise
+
+    def _to_board(self, entry: dict[str, Any]) -> None:
         for name, value in entry.items():
             if name == "step":
                 continue
@@ -63,10 +73,12 @@ class RunLog:
 
     def close(self) -> None:
         """Close the files."""
-        if self._file is not None:
-            self._file.close()
-        if self._board is not None:
-            self._board.close()
+        # On a full disk closing fails, too; what led here has been said already.
+        with suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+            if self._board is not None:
+                self._board.close()
 
 
 def read_metrics(folder: Path) -> Iterator[dict[str, Any]]:

@@ -159,7 +159,15 @@ class RecipeTrainer(Trainer):
     ) -> Tensor:
         """The batch's share of the step's mean loss."""
         part = len(self._seen)
-        losses = self.objective.loss(model, inputs)
+        try:
+            losses = self.objective.loss(model, inputs)
+        except torch.OutOfMemoryError as error:
+            raise ModelError(
+                "The device ran out of memory.",
+                where=f"step {self.state.global_step + 1}, device {self.args.device}",
+                fix="Lower run.batch_size and raise run.accumulation, or set "
+                "run.gradient_checkpointing or --deepspeed zero3.",
+            ) from error
         weight = self._weights[part]
         if self._first_step == self.state.global_step:
             self._check_weight(losses, weight)
@@ -299,6 +307,12 @@ class RecipeTrainer(Trainer):
             prepare=self._prepare_inputs,
         )
         step = self.state.global_step
+        if not math.isfinite(loss):
+            raise ModelError(
+                f"The validation loss is {loss} at step {step}.",
+                where="data.validation",
+                fix="Lower optimizer.learning_rate, and look at the validation data.",
+            )
         self.run_log.write({"step": step, "validation_loss": loss, "validation_parts": parts})
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, {"eval_loss": loss}

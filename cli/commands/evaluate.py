@@ -60,7 +60,7 @@ OWN = ("baselines", "strands", "context", "masked", "train", "num", "label", "la
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="At most N items of each task, assay or file; the seed draws them.",
+    help="At most N test rows, mutants, documents or families of each table or file.",
 )
 @click.option(
     "--seed",

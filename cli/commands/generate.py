@@ -21,6 +21,9 @@ SECTIONS = {
 
 EPILOG = """
 \b
+To try it offline: bioseq generate demo-chem --num 10 --temperature 0.7
+
+\b
 Exit codes: 0 done, 2 wrong usage, 3 input unusable, 4 model unusable,
             5 optional part missing, 6 remote service failed.
 """
@@ -136,9 +139,10 @@ Exit codes: 0 done, 2 wrong usage, 3 input unusable, 4 model unusable,
 def command(session: Session, model: str, **given: Any) -> None:
     """Write DNA, proteins or molecules with a sequence model.
 
-    MODEL is a folder with a causal model and its tokenizer. Proteins can be written after their
-    relatives and filled in at given spans, molecules after examples; without a prompt the model
-    starts from nothing. While it runs, the output gathers in PATH.partial.
+    MODEL is a folder with a causal model and its tokenizer, or demo-chem, a small model of
+    molecules that comes with the package. Proteins can be written after their relatives and filled
+    in at given spans, molecules after examples; without a prompt the model starts from nothing.
+    While it runs, the output gathers in PATH.partial.
     """
     with steady_output(session):
         from biosequence.inference import run_generation

@@ -140,7 +140,8 @@ def _attempt(file: SourceFile, partial: Path) -> bool:
         # A weak mark does not promise the same bytes.
         _facts_path(partial).write_text(json.dumps("" if found.startswith("W/") else found))
         with partial.open("ab" if goes_on else "wb") as handle:
-            for piece in progress(_pieces(answer), what=file.filename, unit="piece"):
+            pieces = None if length is None else -(-int(length) // _PIECE)
+            for piece in progress(_pieces(answer), total=pieces, what=file.filename):
                 handle.write(piece)
     size = partial.stat().st_size
     return size == whole if whole is not None else True

@@ -82,8 +82,7 @@ class Sources:
             raise InputError(
                 f"{name} is not among the files given.",
                 where=", ".join(map(str, self.given)),
-                fix="Put it there under this name"
-                + (f"; it is from {known.url}." if known else "."),
+                fix=f"Put it there under this name{origin}.",
             )
         if path is None:
             declared = self._declared(name)
@@ -168,7 +167,11 @@ class Sources:
         if path in self._seen:
             return
         self._seen.add(path)
-        entry = {"file": path.name, "sha256": digest or sha256_file(path)}
+        try:
+            entry = {"file": path.name, "sha256": digest or sha256_file(path)}
+        except PermissionError as error:
+            what, fix = "The file may not be read.", "Check its permissions."
+            raise InputError(what, where=str(path), fix=fix) from error
         entry["size"] = path.stat().st_size
         self.record.append(entry | ({"url": url} if url else {}))
 

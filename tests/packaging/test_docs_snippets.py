@@ -91,7 +91,7 @@ def run(words: list[str]) -> None:
         inner, *args = args
         command = command.commands[inner]
     context = command.make_context(name, list(args))
-    path = context.params.get("input")
+    path = context.params.get("input") or context.params.get("recipe")
     # No page can bring a model or a corpus along.
     if "model" in context.params and path is None and not Path(words[1]).is_dir():
         return
@@ -109,6 +109,8 @@ def test_console_blocks_work(page: Path, folder: Path) -> None:
         match words:
             case ["bioseq", *rest]:
                 run(rest)
+            case ["torchrun" | "deepspeed", *_] if "bioseq_cli" in words:
+                run(words[words.index("bioseq_cli") + 1 :])
             case ["make", target, *_]:
                 assert target in targets()
             case ["pip", "install", *_]:

@@ -24,6 +24,7 @@ SHARED = (
     "atomic",
     "disk",
     "complement",
+    "demo",
     "errors",
     "extras",
     "device",

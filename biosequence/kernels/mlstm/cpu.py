@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.autograd.function import once_differentiable
 
-from ..shapes import document_starts, state_dtype
+from ..shapes import state_dtype
 from .chunks import (
     Run,
     Slopes,
@@ -21,6 +21,7 @@ from .chunks import (
     scaled,
 )
 from .frame import Plan, frame_of, last_m
+from .gates import gate_slopes, with_last_unit, with_unit
 from .naive import floor_of, without_stabiliser
 from .state import MLSTMState
 
@@ -62,13 +63,13 @@ def mlstm_chunkwise(
     if initial_state is not None:
         dtype = state_dtype(q, k, v, i, f)
         state = MLSTMState(*(part.to(dtype) for part in initial_state))
-        C0, n0, m0 = _with_unit(state) if how.exponential else without_stabiliser(state)
+        C0, n0, m0 = with_unit(state) if how.exponential else without_stabiliser(state)
     h, _, C, n, m = _Chunkwise.apply(q, k, v, i, f, C0, n0, m0, seq_idx, how)
     if not return_last_state:
         return h
     if torch.is_grad_enabled() and how.exponential:
         m_start = None if initial_state is None else initial_state.m
-        C, n, m = _with_last_unit(C, n, m, last_m(i, f, m_start, seq_idx, True).to(C.dtype))
+        C, n, m = with_last_unit(C, n, m, last_m(i, f, m_start, seq_idx, True).to(C.dtype))
     return h, MLSTMState(C, n, m)
 
 
@@ -87,21 +88,6 @@ def unnormalized(
 def best_chunk(q: Tensor, v: Tensor) -> int:
     """Positions worked on at once: more for wide heads, whose states cost more."""
     return 64 if q.shape[-1] <= 64 or q.shape[-2] <= 64 else 128
-
-
-def _with_unit(state: MLSTMState) -> MLSTMState:
-    """The same state, whose C and n carry the gradient of m: C * exp(m) is what counts."""
-    if not state.m.requires_grad:
-        return state
-    unit = torch.exp(state.m - state.m.detach())
-    return MLSTMState(state.C * unit[..., None, None], state.n * unit[..., None], state.m.detach())
-
-
-def _with_last_unit(C: Tensor, n: Tensor, m: Tensor, m_slope: Tensor) -> MLSTMState:
-    """The last state with the gradient of its unit, which the op itself takes for constant."""
-    rise = m_slope - m_slope.detach()
-    unit = torch.exp(-rise)
-    return MLSTMState(C * unit[..., None, None], n * unit[..., None], m + rise)
 
 
 class _Settings(NamedTuple):
@@ -217,7 +203,7 @@ class _Chunkwise(torch.autograd.Function):
             torch.sum(run.of(k) * into.k, -1, out=run.of(k_slope))
         q_slope = _q_slope(how, along, den, d_den, size, free)
         d_log_f = _log_f_slope(q_slope - k_slope, leaving[::-1], ctx.runs)
-        d_i, d_f = _gate_slopes(k_slope, d_log_f, i, f, seq_idx, how)
+        d_i, d_f = gate_slopes(k_slope, d_log_f, i, f, seq_idx, how.exponential)
         d_q, d_k, d_v = (x.to(like.dtype) for x, like in zip(slopes, (q, k, v), strict=True))
         given: tuple[Tensor | None, Tensor | None] = (None, None)
         if ctx.given:
@@ -250,14 +236,3 @@ def _log_f_slope(rise: Tensor, leaving: list[Tensor], runs: list[Run]) -> Tensor
 def _since(x: Tensor) -> Tensor:
     """Sums from each position of a chunk to its end."""
     return x.flip(-1).cumsum(-1).flip(-1)
-
-
-def _gate_slopes(
-    d_log_i: Tensor, d_log_f: Tensor, i: Tensor, f: Tensor, seq_idx: Tensor | None, how: _Settings
-) -> tuple[Tensor, Tensor]:
-    if not how.exponential:
-        d_log_i = d_log_i * torch.sigmoid(-i)
-    if seq_idx is not None:
-        # Nothing is left to forget where a document begins; the sums there are rounding errors.
-        d_log_f = d_log_f.masked_fill(document_starts(seq_idx)[:, None], 0.0)
-    return d_log_i.to(i.dtype), (d_log_f * torch.sigmoid(-f)).to(f.dtype)

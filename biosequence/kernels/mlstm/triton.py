@@ -23,8 +23,8 @@ from ..chunkwise.run import (
     padded,
     since,
 )
-from .cpu import _gate_slopes, _with_last_unit, _with_unit
 from .frame import Frame, frame_of, last_m
+from .gates import gate_slopes, with_last_unit, with_unit
 from .naive import floor_of, without_stabiliser
 from .state import MLSTMState
 
@@ -57,13 +57,13 @@ def mlstm_triton(
     C0 = n0 = m0 = None
     if initial_state is not None:
         state = MLSTMState(*(part.float() for part in initial_state))
-        C0, n0, m0 = _with_unit(state) if how.exponential else without_stabiliser(state)
+        C0, n0, m0 = with_unit(state) if how.exponential else without_stabiliser(state)
     h, _, C, n, m = _Chunks.apply(q, k, v, i, f, C0, n0, m0, seq_idx, how)
     if not return_last_state:
         return h
     if torch.is_grad_enabled() and how.exponential:
         m_start = None if initial_state is None else initial_state.m
-        C, n, m = _with_last_unit(C, n, m, last_m(i, f, m_start, seq_idx, True).float())
+        C, n, m = with_last_unit(C, n, m, last_m(i, f, m_start, seq_idx, True).float())
     return h, MLSTMState(C, n, m)
 
 
@@ -155,12 +155,13 @@ class _Chunks(torch.autograd.Function):
         )  # fmt: skip
         L = q.shape[2]
         d_log_f = since((q_slope - slopes.write).double(), slopes.leaving.double(), how.chunk)
-        d_i, d_f = _gate_slopes(
-            slopes.write[..., :L].double(), d_log_f[..., :L], i.float(), f.float(), seq_idx, how
+        d_log_i = slopes.write[..., :L].double()
+        d_i, d_f = gate_slopes(
+            d_log_i, d_log_f[..., :L], i.float(), f.float(), seq_idx, how.exponential
         )
         given = (slopes.C0, slopes.n0) if ctx.given else (None, None)
-        gate_slopes = d_i.to(i.dtype), d_f.to(f.dtype)
-        return slopes.q, slopes.k, slopes.v, *gate_slopes, *given, None, None, None
+        d_gates = d_i.to(i.dtype), d_f.to(f.dtype)
+        return slopes.q, slopes.k, slopes.v, *d_gates, *given, None, None, None
 
 
 def _through_divisor(

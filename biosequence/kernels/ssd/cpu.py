@@ -27,7 +27,7 @@ from .naive import step_sizes
 
 CHUNK = 64
 # Numbers of an input that are worked on at once: they stay in the processor's cache.
-AT_ONCE = 1 << 17
+AT_ONCE = 1 << 18
 
 
 def ssd_cpu(

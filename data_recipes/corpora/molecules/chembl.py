@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from biosequence.errors import InputError
-from biosequence.tokenizers import get_tokenizer
+from biosequence.tokenizers import SmilesTokenizer
 
 from ..job import Job
 from ..pool import map_batches
@@ -57,7 +57,7 @@ def prepare(job: Job) -> None:
                 fix="Give SMILES: one a line, or a table with a column of that name.",
             )
         splits = _splits(job, list(groups), group_of, fractions)
-        tokenizer = get_tokenizer(str(job.options["tokenizer"]))
+        tokenizer = SmilesTokenizer()
         with kept.open(encoding="ascii") as handle, job.shards(tokenizer) as shards:
             for line, group in zip(handle, group_of, strict=True):
                 smiles = line.rstrip("\n")
@@ -139,6 +139,5 @@ RECIPE = CorpusRecipe(
     options=SPLIT_OPTIONS
     | {
         "split": Option("scaffold", "The rule of the split.", ("scaffold", "random", "published")),
-        "tokenizer": Option("smiles", "What the shards hold.", ("smiles", "selfies")),
     },
 )

@@ -92,19 +92,21 @@ def _read(job: Job, kept: Path, found: Counter[str]) -> Domains:
                 asked.append(len(parts) - 1)
                 yield entry.strip()
 
-    seen: set[int] = set()
+    last, seen = -1, set[int]()
     with kept.open("w", encoding="utf-8") as handle:
         answers = map_batches(_judged, entries(), workers=job.workers)
         for number, (entry, molecule, clean) in enumerate(answers):
             domain = asked[number]
+            if domain != last:
+                last, seen = domain, set()
             text = _chosen(str(job.options["dirty"]), entry, molecule, clean, found)
             if not text:
                 continue
             key = place_of_key(molecule or text)
-            if (mark := place_of_key(f"{domain} {key}")) in seen:
+            if key in seen:
                 found["duplicates"] += 1
                 continue
-            seen.add(mark)
+            seen.add(key)
             keys.append(key)
             owner.append(domain)
             handle.write(f"{text}\n")

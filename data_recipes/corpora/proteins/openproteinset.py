@@ -33,6 +33,7 @@ LISTS = {
     "validation": "cluster_validation_set.txt",
     "test": "cluster_testing_set.txt",
 }
+FAMILIES = "families.tsv"
 # Alignments read by one process at a time.
 _BATCH = 8
 
@@ -56,6 +57,7 @@ def prepare(job: Job) -> None:
                     shards.add(split, ids, number)
                 used += 1
                 repeats, unknown = repeats + family.repeats, unknown + family.unknown
+    _name_families(job.folder / FAMILIES, names, splits)
     job.counts |= {
         "families": {
             split: sum(one == split for one in splits) for split in ("train", "validation", "test")
@@ -64,6 +66,15 @@ def prepare(job: Job) -> None:
         "repeats_left_out": repeats,
         "unknown_letters": unknown,
     }
+
+
+def _name_families(path: Path, names: list[str], splits: list[str]) -> None:
+    """A table of what the numbers of groups mean."""
+    with path.open("w", encoding="utf-8") as handle:
+        handle.write("group\tname\tsplit\n")
+        for number, (name, split) in enumerate(zip(names, splits, strict=True)):
+            if split:
+                handle.write(f"{number}\t{name}\t{split}\n")
 
 
 Opened = tuple[list[str], Callable[[], Iterator[str]], Callable[[], Iterator[Family]]]

@@ -5,12 +5,12 @@ sequence that have the lowest hashes, all proteins with one word are compared wi
 them only, and a match is checked without gaps along the diagonal of the word. Whatever is linked,
 directly or through others, is one cluster.
 
-Limits. Relatives are found while a stretch of some 20 residues stayed recognisable. Of real proteins
-with BLOSUM62 substitutions and an insertion or deletion in 60 residues, it joins all pairs of 70%
-identity, 97% at 60%, 74% at 50%, 26% at 40% and 8% at 35%: remote homologs may sit in two clusters.
-Linking through others is strict for a split and no classification of families: proteins that share
-one domain come together. A protein keeps 256 words, fewer when there are more than half a million, of
-24 bytes each while they are sorted; the sequences themselves lie on the disk.
+Limits. Relatives are found while a stretch of some 20 residues stayed recognisable. Of real
+proteins with BLOSUM62 substitutions and an insertion or deletion in 60 residues, it joins all pairs
+of 70% identity, 97% at 60%, 74% at 50%, 26% at 40% and 8% at 35%: remote homologs may sit in two
+clusters. Linking through others is strict for a split and no classification of families: proteins
+that share one domain come together. A protein keeps 256 words, fewer when there are more than half
+a million, of 24 bytes each while they are sorted; the sequences themselves lie on the disk.
 """
 
 from __future__ import annotations

@@ -111,6 +111,7 @@ def test_groups_are_drawn_whole() -> None:
     assert found.value == 0.5
     assert found.high - found.low > 0.4
     assert mean_estimate(np.array([])) == (None, None, None)
+    assert mean_estimate(np.array([0.5])) == (0.5, None, None)
 
 
 def test_unknown_metrics_and_lengths_are_refused() -> None:

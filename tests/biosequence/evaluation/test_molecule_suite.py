@@ -14,10 +14,10 @@ from biosequence.evaluation import evaluate_molecules
 from biosequence.evaluation.molecule_sets import (
     internal_diversity,
     properties,
-    scaffold,
-    scaffolds,
+    structure,
 )
 from biosequence.inference import report_molecules
+from biosequence.tokenizers.smiles_chemistry import canonical_smiles
 
 TRAINING = ["CCO", "c1ccccc1CC", "C1CCCCC1N", "CC(=O)Oc1ccccc1C(=O)O", "CCN", "c1ccncc1"]
 
@@ -53,13 +53,25 @@ def test_shares_are_those_of_generate() -> None:
     assert ours["novelty"] == pytest.approx(theirs.novelty)
 
 
+def test_structures_are_those_of_the_tokenizers() -> None:
+    for smiles in (*TRAINING, "C[C@@H](N)C(=O)O", "F/C=C/F", "[2H]O"):
+        assert structure(smiles).smiles == canonical_smiles(smiles)
+
+
 def test_scaffolds_are_rings_and_linkers() -> None:
-    assert scaffold("OCCc1ccc(Cl)cc1") == "c1ccccc1"
-    assert scaffolds(["CCO", "CCc1ccccc1", "Nc1ccccc1"]) == {"c1ccccc1"}
+    assert structure("OCCc1ccc(Cl)cc1").scaffold == "c1ccccc1"
+    assert structure("CCO").scaffold == ""
     found = evaluate_molecules(["Oc1ccccc1", "C1CC1C", "CCO"], TRAINING)
     rows = {row["figure"]: row for row in found.rows}
     assert rows["scaffolds"]["value"] == 2
     assert rows["scaffold_novelty"]["value"] == 0.5
+
+
+def test_a_complex_whose_rings_alone_are_refused_is_still_a_molecule() -> None:
+    found = structure("[Cl-].[NH2][Co+3]([NH2])([NH2])([NH2])([NH2])<-[n-]1nnc(-c2ccccc2)n1")
+    assert found is not None
+    assert found.scaffold == ""
+    assert evaluate_molecules([found.smiles], ["CCO"]).summary["validity"] == 1
 
 
 def test_diversity_is_between_none_and_all() -> None:

@@ -104,7 +104,7 @@ def test_published_values_and_gradients(golden: Path, backend: str, case: str) -
         ({"length": 30}, (), {"chunk_size": 1}),
         ({"length": 130, "batch": 1}, ("D", "z"), {"dt_limit": (0.1, 1.0)}),
         # So many heads that the chunks are worked on in more than one go.
-        ({"length": 700, "heads": 8, "size": 32, "groups": 1}, OPTIONAL, {"chunk_size": 64}),
+        ({"length": 1100, "heads": 8, "size": 32, "groups": 1}, OPTIONAL, {"chunk_size": 64}),
     ],
     ids=str,
 )

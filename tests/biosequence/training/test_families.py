@@ -201,6 +201,13 @@ def test_the_end_may_be_said_and_families_chosen(tmp_path: Path) -> None:
     assert not (tmp_path / "t").exists()
 
 
+def test_a_family_without_neighbours_is_read_as_published_files_are_written(tmp_path) -> None:
+    data, indices = published(tmp_path, TEXTS, True)
+    indices.write_text("msa_id,Start,End\nfamily0,0,8\n", encoding="utf-8")
+    shards = convert_memmap(data, indices, tmp_path / "s")
+    assert [PROTEIN.decode(ids[1:]) for ids in shards] == TEXTS[0]
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [

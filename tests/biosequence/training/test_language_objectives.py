@@ -93,6 +93,17 @@ def test_a_document_does_not_predict_the_next_one(reads: Path) -> None:
     assert bool((batch["labels"][:, 1:][ends[:, 1:]] != -100).any())
 
 
+def test_what_is_filled_up_belongs_to_the_last_document(tmp_path: Path) -> None:
+    folder = write_shards(tmp_path / "s", DNA, ["ACG"] * 6)
+    objective, data = build("causal-lm", folder, packing=True, length=15)
+    batch = objective.collate([data.validation[0], data.validation[1]])
+    assert batch["seq_idx"].tolist() == [
+        [0] * 4 + [1] * 4 + [2] * 4 + [3] * 3,
+        [0] + [1] * 4 + [2] * 10,
+    ]
+    assert batch["attention_mask"].sum(1).tolist() == [15, 9]
+
+
 def small_mamba(**options) -> BioMambaForCausalLM:
     torch.manual_seed(0)
     config = BioMambaConfig(

@@ -66,8 +66,9 @@ class Handler(BaseHTTPRequestHandler):
         if site.breaks:
             body = body[: site.breaks.pop(0)]
             self.close_connection = True
-        self.wfile.write(body)
+        # Counted first: the client may look before this thread goes on.
         site.sent += len(body)
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass

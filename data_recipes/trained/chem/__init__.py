@@ -1,0 +1,1 @@
+"""Chem-xLSTM on ChEMBL, beside a transformer and Mamba of the same size and budget."""
