@@ -1,0 +1,1 @@
+"""Prot-xLSTM with homologs in context, against Mamba: prepared, trained and judged."""
