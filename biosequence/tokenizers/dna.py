@@ -49,6 +49,9 @@ class DNATokenizer(CharacterTokenizer):
         U: read as T, unknown, or refuse it.
     other
         Any other character: refuse it, or unknown.
+    closed
+        Put `[SEP]` behind a sequence, as published. Behind both strands it is no mirror image: a
+        classifier that shares its weights between strands answers alike for both only without it.
     padding_side
         Where batches are filled up.
 
@@ -73,8 +76,10 @@ class DNATokenizer(CharacterTokenizer):
         ambiguous: Ambiguous = "N",
         uracil: Uracil = "T",
         other: Other = "error",
+        closed: bool = True,
         padding_side: Side = "left",
     ) -> None:
+        self.closed = closed
         self.soft_masked: SoftMasked = soft_masked
         self.ambiguous: Ambiguous = ambiguous
         self.uracil: Uracil = uracil
@@ -82,7 +87,7 @@ class DNATokenizer(CharacterTokenizer):
             DNA_VOCABULARY,
             read_as(soft_masked, ambiguous, uracil),
             other=other,
-            suffix=("[SEP]",),
+            suffix=("[SEP]",) if closed else (),
             padding_side=padding_side,
         )
 
@@ -93,6 +98,7 @@ class DNATokenizer(CharacterTokenizer):
             "ambiguous": self.ambiguous,
             "uracil": self.uracil,
             "other": self.other,
+            "closed": self.closed,
             "padding_side": self.padding_side,
         }
 

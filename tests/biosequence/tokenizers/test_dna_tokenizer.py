@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoTokenizer
 
 from biosequence.errors import InputError, UsageError
-from biosequence.tokenizers import DNATokenizer
+from biosequence.tokenizers import DNATokenizer, load_tokenizer, reverse_complement_ids
 
 PUBLISHED = "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N".split()
 
@@ -21,6 +24,15 @@ def test_a_sequence_ends_with_sep_and_batches_are_padded_on_the_left() -> None:
     found = DNATokenizer().batch(["ACGTN", "A"])
     assert found["input_ids"].tolist() == [[7, 8, 9, 10, 11, 1], [4, 4, 4, 4, 7, 1]]
     assert found["attention_mask"].tolist() == [[1] * 6, [0] * 4 + [1] * 2]
+
+
+def test_an_open_sequence_is_the_mirror_image_of_its_other_strand(tmp_path: Path) -> None:
+    dna = DNATokenizer(closed=False)
+    other = reverse_complement_ids(dna.encode("AACGT"), dna.vocabulary)
+    assert other.tolist() == dna.encode("ACGTT").tolist()
+    dna.save(tmp_path)
+    assert load_tokenizer(tmp_path).encode("AC").tolist() == [7, 8]
+    assert AutoTokenizer.from_pretrained(tmp_path)("AC")["input_ids"] == [7, 8]
 
 
 @given(st.text(alphabet="ACGTN"))
