@@ -29,8 +29,10 @@ SMALL: dict[str, Any] = {"vocab_size": 12, "hidden_size": 24, "num_hidden_layers
 
 
 @pytest.fixture(autouse=True)
-def ordinary_memory() -> None:
-    """transformers needs operations that have no repeatable form."""
+def one_model_each() -> None:
+    """The same weights in every run; transformers needs operations that have no repeatable form."""
+    # A few in a hundred models are so steep that both sides round by more than the tests allow.
+    torch.manual_seed(0)
     torch.use_deterministic_algorithms(False)
     logging.getLogger("transformers").setLevel(logging.ERROR)
 
