@@ -123,11 +123,15 @@ def filter_logits(logits_BV: Tensor, sampling: Sampling) -> Tensor:
     logits_BV
         Scores; minus infinity for tokens that may not be drawn.
     sampling
-        What to do; a temperature of 0 leaves the scale as it is.
+        What to do; a temperature of 0 leaves the scale as it is. Another one moves the scores so
+        that each row's best is 0.
     """
     if sampling.temperature not in (0, 1):
-        # In double precision, since a small temperature makes large scores.
-        logits_BV = logits_BV.double() / sampling.temperature
+        # In double precision and from the best one down, since a small temperature makes large
+        # scores, and the best must not leave the range.
+        logits_BV = logits_BV.double()
+        best = logits_BV.amax(-1, keepdim=True).clamp(min=torch.finfo(logits_BV.dtype).min)
+        logits_BV = (logits_BV - best) / sampling.temperature
     logits_BV = keep_top_k(logits_BV, sampling.top_k)
     logits_BV = keep_top_p(logits_BV, sampling.top_p)
     return keep_min_p(logits_BV, sampling.min_p)

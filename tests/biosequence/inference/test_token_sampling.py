@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
@@ -80,6 +80,8 @@ def test_min_p_keeps_tokens_near_the_best(rows: Tensor, share: float) -> None:
     st.floats(0, 1),
     st.floats(0, 1, exclude_max=True),
 )
+@example(torch.tensor([[-2.0]]), 1e-308, 0, 1.0, 0.0, 0.0)
+@example(torch.tensor([[20.0, 19.0]]), 5e-324, 0, 0.5, 0.5, 0.9)
 def test_a_draw_is_always_among_what_is_left(
     rows: Tensor, temperature: float, top_k: int, top_p: float, min_p: float, chance: float
 ) -> None:
