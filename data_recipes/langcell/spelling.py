@@ -21,8 +21,8 @@ def plural(name: str) -> str:
 
     Examples
     --------
-    >>> plural("CD4-positive, alpha-beta T cell"), plural("fibroblast of lung"), plural("polar body")
-    ('CD4-positive, alpha-beta T cells', 'fibroblasts of lung', 'polar body')
+    >>> plural("alpha-beta T cell, human"), plural("fibroblast of lung"), plural("polar body")
+    ('alpha-beta T cells, human', 'fibroblasts of lung', 'polar body')
     """
     known = words(name)
     if _LAST.search(name):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Set
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -225,7 +226,7 @@ class _Filling:
 
     def __getitem__(self, name: str) -> str:
         if name in ("label", "labels", "a_label"):
-            return self._written(name, *self._label())
+            return self._written(name, *self._label)
         if name in ("parent", "parents", "a_parent"):
             return self._written(name, "parents", self._parent())
         if name == "tissue":
@@ -235,7 +236,9 @@ class _Filling:
     def _pick(self, of: list[str] | tuple[str, ...]) -> str:
         return of[self.rng.integers(len(of))]
 
+    @cached_property
     def _label(self) -> tuple[str, str]:
+        """The fact that this phrase's label is drawn from, and the label."""
         sources = [fact for fact in self.kind.labels if _labels(self.facts, fact)]
         fact = self._pick(sources)
         return fact, self._pick(_labels(self.facts, fact))
@@ -252,8 +255,8 @@ class _Filling:
 
     def _tissue(self) -> str:
         # "fibroblast of lung" needs no second lung where the type lives elsewhere too.
-        label = " ".join(name for fact in NAMES for name in self.said.get(fact, ()))
-        news = [one for one in self.facts.tissues if not tells(words(label), {words(one)})]
+        label = words(self._label[1]) if self.kind.labels else ()
+        news = [one for one in self.facts.tissues if not tells(label, {words(one)})]
         name = cased(self._pick(news or self.facts.tissues), self.rng, self.how.case)
         self.said["tissues"] = (name,)
         return name
