@@ -163,6 +163,9 @@ class LangCellModel(LangCellPreTrainedModel):
         InputError
             M is no multiple of B.
         """
+        if cell_attention_mask is not None:
+            # A gene bag hands on the states of the highest genes alone.
+            cell_attention_mask = cell_attention_mask[:, : cell_hidden.shape[1]]
         hidden_MTH = self.text_tower(
             text_input_ids, text_attention_mask, cell_hidden, cell_attention_mask
         )
