@@ -1,0 +1,1 @@
+"""Models that read cells and text together."""
