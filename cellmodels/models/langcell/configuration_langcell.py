@@ -92,7 +92,7 @@ class LangCellConfig(PreTrainedConfig):
     cell_config
         Fields of the cell tower and its `model_type`: ``"bert"`` (the published one),
         ``"bioxlstm"`` or ``"biomamba"``, whose cost is linear in the number of genes and which
-        must read both ways. Default: the published sizes.
+        must read both ways. Without a `model_type`: changes to the published sizes.
     text_config
         Fields of :class:`LangCellTextConfig`. Default: the published sizes.
     projection_dim
@@ -170,8 +170,10 @@ def _cell_config(given: dict[str, Any] | PreTrainedConfig | None) -> PreTrainedC
     if isinstance(given, PreTrainedConfig):
         config, kind = given, given.model_type
     else:
-        fields = dict(given or GENEFORMER)
-        kind = fields.pop("model_type", "bert")
+        fields = dict(given or {})
+        # Without a kind of its own, it is the published tower with some sizes changed.
+        fields = fields if "model_type" in fields else GENEFORMER | fields
+        kind = fields.pop("model_type")
         if kind == "bert":
             # An encoder has no cache; transformers warns of the default while training.
             fields.setdefault("use_cache", False)

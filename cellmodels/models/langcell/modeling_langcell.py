@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -228,6 +229,23 @@ class LangCellForPreTraining(LangCellModel):
         name = next(n for n, module in self.cell_tower.named_modules() if module is genes)
         self._tied_weights_keys = {"masked_gene_head.decoder.weight": f"cell_tower.{name}.weight"}
         self.post_init()
+
+    def forward(
+        self, *given: Any, objective: Callable[[LangCellForPreTraining], Any] | None = None, **named: Any
+    ) -> Any:
+        """As :meth:`LangCellModel.forward`, or what an objective makes of the model.
+
+        Wrappers for several devices see a model through its forward pass only, so an objective
+        that uses its parts one by one has to do so inside of one.
+
+        Parameters
+        ----------
+        given, named
+            As :meth:`LangCellModel.forward`.
+        objective
+            Called with this model in place of that pass; its answer is returned.
+        """
+        return super().forward(*given, **named) if objective is None else objective(self)
 
     def masked_gene_logits(self, hidden: Tensor) -> Tensor:
         """Scores (..., V) of every gene from states (..., D) of positions.

@@ -64,9 +64,8 @@ def row_places(num_rows: int, device: torch.device) -> RowPlaces:
     if not several_ranks():
         return RowPlaces((num_rows,), 0)
     own = torch.tensor([num_rows], device=device)
-    every = own.new_empty(distributed.get_world_size())
-    distributed.all_gather_into_tensor(every, own)
-    return RowPlaces(tuple(every.tolist()), distributed.get_rank())
+    sizes = torch.cat(_of_all_ranks(own)).tolist()
+    return RowPlaces(tuple(sizes), distributed.get_rank())
 
 
 def total_over_ranks(values: Tensor) -> Tensor:
@@ -85,9 +84,7 @@ class _AllRows(torch.autograd.Function):
         # Collectives take the same shape from everybody.
         padded = rows.new_zeros(most, *rows.shape[1:])
         padded[: len(rows)] = rows
-        every = rows.new_empty(len(places.sizes) * most, *rows.shape[1:])
-        distributed.all_gather_into_tensor(every, padded)
-        parts = zip(every.split(most), places.sizes, strict=True)
+        parts = zip(_of_all_ranks(padded), places.sizes, strict=True)
         return torch.cat([part[:size] for part, size in parts])
 
     @staticmethod
@@ -95,3 +92,9 @@ class _AllRows(torch.autograd.Function):
         places = ctx.places
         weight = sum(places.sizes) / places.sizes[places.rank]
         return gradient[places.own] * weight, None
+
+
+def _of_all_ranks(own: Tensor) -> list[Tensor]:
+    every = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(every, own)
+    return every

@@ -27,7 +27,8 @@ class LangCellSettings:
     view_share
         That part.
     temperature, learn_temperature
-        What divides the cosines of cells and texts; where it is learnt, it starts there.
+        What divides the cosines of cells and texts; where it is learnt, it starts there. None: as
+        the model has it, a new one 0.05, not learnt.
     cell_temperature
         What divides the cosines of cells and cells.
     negatives
@@ -43,8 +44,8 @@ class LangCellSettings:
     mask_rate: float = 0.15
     views: Literal["dropout", "genes"] = "dropout"
     view_share: float = 0.8
-    temperature: float = 0.05
-    learn_temperature: bool = False
+    temperature: float | None = None
+    learn_temperature: bool | None = None
     cell_temperature: float = 0.05
     negatives: Literal["hard", "random"] = "hard"
     text_length: int = 128
@@ -56,7 +57,8 @@ class LangCellSettings:
             if getattr(self, name) < 0:
                 raise _wrong(name, getattr(self, name), "Give 0 or more.")
         for name in ("mask_rate", "view_share", "temperature", "cell_temperature"):
-            if getattr(self, name) <= 0:
+            value = getattr(self, name)
+            if value is not None and value <= 0:
                 raise _wrong(name, getattr(self, name), "Give more than 0.")
         if self.text_length < 2:
             raise _wrong("text_length", self.text_length, "Give at least 2.")

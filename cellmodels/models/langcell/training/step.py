@@ -72,20 +72,26 @@ def pretraining_losses(
             # Another dropout makes it another view (Gao et al. 2021).
             view = model.encode_cells(rows, batch["attention_mask"])
         view_GP = places.gather(view.embedding)[first_G]
-        similarity_GG = cells_GP @ view_GP.T / settings.cell_temperature
+        similarity_GG = _cosines(cells_GP, view_GP) / settings.cell_temperature
         found["cell_cell"] = contrastive_loss(similarity_GG, self_GG, same_GG & ~self_GG)
     if settings.cell_text or settings.matching:
         texts = model.encode_texts(batch["text_ids"], batch["text_mask"])
         if settings.cell_text:
             texts_GP = places.gather(texts.embedding)[first_G]
-            similarity_GG = model.similarity(cells_GP, texts_GP)
+            similarity_GG = _cosines(cells_GP, texts_GP) / model.temperature
             found["cell_text"] = contrastive_loss(similarity_GG, same_GG)
         if settings.matching:
-            similarity_BB = model.similarity(cells.embedding, texts.embedding)
+            similarity_BB = _cosines(cells.embedding, texts.embedding) / model.temperature
             if settings.negatives == "random":
                 similarity_BB = torch.zeros_like(similarity_BB)
             found |= _matching(model, batch, cells, similarity_BB, first_B)
     return found
+
+
+def _cosines(rows_RP: Tensor, columns_CP: Tensor) -> Tensor:
+    # Half precision knows a cosine to two digits, and a temperature makes the third one matter.
+    with torch.autocast(rows_RP.device.type, enabled=False):
+        return rows_RP.float() @ columns_CP.float().T
 
 
 def _masked_genes(
