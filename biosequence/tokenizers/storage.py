@@ -33,6 +33,7 @@ def save_tokenizer(tokenizer: BioTokenizer, folder: str | Path) -> None:
                 "sha256": tokenizer.vocabulary.sha256,
             }
         ),
+        **tokenizer._files(),
     }
     for name, text in texts.items():
         with atomic_path(Path(folder) / name) as partial:
@@ -64,7 +65,9 @@ def load_tokenizer(folder: str | Path) -> BioTokenizer:
             raise _unusable(path, f"is of format {kept}, and this release reads {FORMAT}")
         if vocabulary.sha256 != found["sha256"]:
             raise _unusable(path, "is damaged: its checksum is wrong")
-        tokenizer = tokenizer_class(found["name"])._rebuild(found["options"], vocabulary)
+        tokenizer = tokenizer_class(found["name"])._reopen(
+            path.parent, found["options"], vocabulary
+        )
     except FileNotFoundError as error:
         raise _unusable(path, "is missing") from error
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:

@@ -276,6 +276,15 @@ class BioTokenizer(ABC):
         """From what was saved; classes that are given their vocabulary override this."""
         return cls(**options)
 
+    def _files(self) -> dict[str, str]:
+        """Texts beside the vocabulary, by file name; classes that have some override both."""
+        return {}
+
+    @classmethod
+    def _reopen(cls, folder: Path, options: Mapping[str, Any], vocabulary: Vocabulary) -> Self:
+        """From a saved folder, with what :meth:`_files` gave."""
+        return cls._rebuild(options, vocabulary)
+
     def _join(self, tokens: Sequence[str]) -> str:
         return "".join(tokens)
 

@@ -52,8 +52,9 @@ CELLMODELS = {
     "knowledge": 1,
     "inputs": 2,
     "writing": 2,
-    "tokenizers": 2,
     "llm": 2,
+    # Cell tokenizers read what the input room makes of a matrix.
+    "tokenizers": 3,
     # What an annotation says is plain data, which the report reads and the pipeline fills.
     "annotate.result": 3,
     "models": 4,

@@ -1,0 +1,123 @@
+"""The compiled loops of the ranking: sum by token, list the tokens in order, sort.
+
+Legend: N rows, V columns of the file, T tokens of the vocabulary, W words of 64 bits, Z stored
+values, I ids, K values to sort.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from biosequence.kernels.compiling import compiled
+
+# Of a positive float64's 63 bits the upper 33 are sorted, in three passes of 11; the lower 30
+# differ only between values within 2**-22 of each other, which are put in order afterwards.
+_LOW, _DIGIT, _PLACE = np.uint64(30), np.uint64(11), np.uint64(31)
+_LARGEST = np.uint64(2**63 - 1)
+_ONE, _SIX = np.uint64(1), np.uint64(6)
+_DIGIT_MASK, _PLACE_MASK = np.uint64(2**11 - 1), np.uint64(2**31 - 1)
+_DIGITS = 2**11
+
+# A power of two times a de Bruijn number has another top six bits for each power.
+_DE_BRUIJN, _TOP = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
+_BIT_OF = np.empty(64, dtype=np.int64)
+for _bit in range(64):
+    _BIT_OF[((int(_DE_BRUIJN) << _bit) & (2**64 - 1)) >> 58] = _bit
+
+
+@compiled
+def rank_rows(
+    start, end, values_Z, columns_Z, indptr, token_V, medians_T, first, most, starts_N, ids_I, out_N
+):
+    """Write the ids of rows `start` to `end` from `starts_N` on, and their number into `out_N`."""
+    num_tokens = len(medians_T)
+    sums_T = np.zeros(num_tokens)
+    found_W = np.zeros((num_tokens >> 6) + 1, dtype=np.uint64)
+    tokens_K = np.empty(num_tokens, dtype=np.int32)
+    keys_K = np.empty(num_tokens)
+    packed_K = np.empty(num_tokens, dtype=np.uint64)
+    spare_K = np.empty(num_tokens, dtype=np.uint64)
+    counts = np.empty((3, _DIGITS), dtype=np.int64)
+    for row in range(start, end):
+        for place in range(indptr[row], indptr[row + 1]):
+            token, value = token_V[columns_Z[place]], values_Z[place]
+            if token >= 0 and value > 0:
+                sums_T[token] += value
+                found_W[token >> 6] |= _ONE << np.uint64(token & 63)
+        size = _list_tokens(found_W, sums_T, medians_T, tokens_K, keys_K)
+        order_K = _sort(size, keys_K, packed_K, spare_K, counts)
+        target = starts_N[row]
+        if first >= 0:
+            ids_I[target] = first
+            target += 1
+        kept = min(size, starts_N[row] + most - target)
+        for number in range(kept):
+            ids_I[target + number] = tokens_K[np.int64(order_K[number] & _PLACE_MASK)]
+        out_N[row] = target + kept - starts_N[row]
+
+
+@compiled
+def _list_tokens(found_W, sums_T, medians_T, tokens_K, keys_K):
+    """The tokens that were found, in ascending order, with what they are sorted by; resets both."""
+    size = 0
+    for word in range(len(found_W)):
+        bits = found_W[word]
+        found_W[word] = 0
+        while bits:
+            rest = bits & (bits - _ONE)
+            token = (word << 6) + _BIT_OF[np.int64(((bits ^ rest) * _DE_BRUIJN) >> _TOP)]
+            tokens_K[size] = token
+            keys_K[size] = sums_T[token] / medians_T[token]
+            sums_T[token] = 0
+            size += 1
+            bits = rest
+    return size
+
+
+@compiled
+def _sort(size, keys_K, packed_K, spare_K, counts):
+    """Places of the keys, the highest key first, equal keys in their order; in the lower bits."""
+    bits_K = keys_K.view(np.uint64)
+    counts[:] = 0
+    for place in range(size):
+        upper = (_LARGEST - bits_K[place]) >> _LOW
+        packed_K[place] = (upper << _PLACE) | np.uint64(place)
+        for turn in range(3):
+            counts[turn, np.int64((upper >> (np.uint64(turn) * _DIGIT)) & _DIGIT_MASK)] += 1
+    source_K, target_K = packed_K, spare_K
+    for turn in range(3):
+        total = 0
+        for digit in range(_DIGITS):
+            count = counts[turn, digit]
+            counts[turn, digit] = total
+            total += count
+        shift = _PLACE + np.uint64(turn) * _DIGIT
+        for place in range(size):
+            item = source_K[place]
+            digit = np.int64((item >> shift) & _DIGIT_MASK)
+            target_K[counts[turn, digit]] = item
+            counts[turn, digit] += 1
+        source_K, target_K = target_K, source_K
+    for place in range(1, size):
+        item = source_K[place]
+        key, free = keys_K[np.int64(item & _PLACE_MASK)], place
+        while (
+            free > 0
+            and source_K[free - 1] >> _PLACE == item >> _PLACE
+            and keys_K[np.int64(source_K[free - 1] & _PLACE_MASK)] < key
+        ):
+            source_K[free] = source_K[free - 1]
+            free -= 1
+        source_K[free] = item
+    return source_K
+
+
+@compiled
+def close_gaps(starts_N, lengths_N, ids_I):
+    """Move the rows together that were written from `starts_N` on."""
+    target = 0
+    for row in range(len(lengths_N)):
+        start = starts_N[row]
+        for number in range(lengths_N[row]):
+            ids_I[target + number] = ids_I[start + number]
+        target += lengths_N[row]
