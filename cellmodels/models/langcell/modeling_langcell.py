@@ -231,7 +231,10 @@ class LangCellForPreTraining(LangCellModel):
         self.post_init()
 
     def forward(
-        self, *given: Any, objective: Callable[[LangCellForPreTraining], Any] | None = None, **named: Any
+        self,
+        *given: Any,
+        objective: Callable[[LangCellForPreTraining], Any] | None = None,
+        **named: Any,
     ) -> Any:
         """As :meth:`LangCellModel.forward`, or what an objective makes of the model.
 

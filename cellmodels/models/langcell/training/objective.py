@@ -149,7 +149,10 @@ class LangCellObjective:
             If the processor has more genes or tokens than the model.
         """
         config = model.config
-        for part, size in (("cell_config", len(tokenizer.genes)), ("text_config", len(tokenizer.text))):
+        for part, size in (
+            ("cell_config", len(tokenizer.genes)),
+            ("text_config", len(tokenizer.text)),
+        ):
             if getattr(config, part).vocab_size < size:
                 raise ModelError(
                     f"The model has {getattr(config, part).vocab_size:,} tokens and the processor "
