@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from biosequence.errors import UsageError
 from biosequence.training.data.sources import file_sha256
 from biosequence.training.objectives import (
-    DataSettings,
     Datasets,
+    DataSettings,
     Losses,
     collate_rows,
     model_inputs,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from biosequence.errors import ModelError, UsageError
 from biosequence.training.data import TokenShards
 from biosequence.training.data.sources import file_sha256
-from biosequence.training.objectives import DataSettings, Datasets, Losses
+from biosequence.training.objectives import Datasets, DataSettings, Losses
 from biosequence.training.objectives.language import facts
 from biosequence.training.objectives.objective import Head
 
