@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .pseudo_cells import pseudo_cells, write_corpus
+from .pseudo_cells import pseudo_cells, recipe_values, write_corpus
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +30,28 @@ def imported() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def learnt(corpora: Path, imported: None) -> Path:
+    """The folder of a run of sixty steps with all losses."""
+    from biosequence.training import recipe_from_values, train
+    from cellmodels.models import register_objectives
+
+    register_objectives()
+    values = recipe_values(
+        data={"train": str(corpora / "corpus")},
+        run={"steps": 60, "save_every": 60},
+        optimizer={"learning_rate": 5e-3},
+    )
+    config = values["model"]["config"]
+    wide = {"initializer_range": 0.2}
+    parts = {name: config[name] | wide for name in ("cell_config", "text_config")}
+    values["model"]["config"] = {**config, **wide, **parts, "cell_pooling": "mean"}
+    values["output"] = str(corpora / "learnt")
+    return train(recipe_from_values(values)).output
+
+
 @pytest.fixture
-def place(
-    tmp_path: Path, corpora: Path, imported: None, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def place(tmp_path: Path, corpora: Path, imported: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to run in, with the corpora."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

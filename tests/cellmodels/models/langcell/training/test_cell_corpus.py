@@ -127,7 +127,9 @@ def test_masks_hide_the_rate_and_never_special_tokens(cells: TokenShards) -> Non
         np.testing.assert_array_equal(masked[~chosen], ids[~chosen])
         mask, kept = masked[chosen] == genes.mask_id, masked[chosen] == ids[chosen]
         fate = fate + [mask.sum(), (~mask & ~kept).sum(), kept.sum()]
-        assert np.isin(masked[chosen & (masked != genes.mask_id)], genes.vocabulary.letter_ids).all()
+        assert np.isin(
+            masked[chosen & (masked != genes.mask_id)], genes.vocabulary.letter_ids
+        ).all()
         total += len(ids) - 1
         hidden = hidden + chosen.sum()
     assert hidden[0] / total == pytest.approx(RATE, abs=0.02)

@@ -104,8 +104,12 @@ def test_another_cell_of_one_identity_is_no_negative(model, corpora: Path) -> No
         for rows, columns in ((cells, texts), (texts, cells)):
             scores = [rows[i] @ columns[j] / model.temperature for j in range(SIZE)]
             cell_text.append(softmax_loss(scores, friends))
-    assert float(parts["cell_cell"]) == pytest.approx(float(torch.stack(cell_cell).mean()), rel=1e-4)
-    assert float(parts["cell_text"]) == pytest.approx(float(torch.stack(cell_text).mean()), rel=1e-4)
+    assert float(parts["cell_cell"]) == pytest.approx(
+        float(torch.stack(cell_cell).mean()), rel=1e-4
+    )
+    assert float(parts["cell_text"]) == pytest.approx(
+        float(torch.stack(cell_text).mean()), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("negatives", ["hard", "random"])
@@ -236,8 +240,8 @@ def test_settings_that_are_not_possible_are_refused(changes, said: str) -> None:
         LangCellSettings(**changes)
 
 
-def test_a_model_with_fewer_genes_is_refused(model, corpora: Path) -> None:
+def test_a_text_tower_with_fewer_tokens_is_refused(model, corpora: Path) -> None:
     read = processor()
     read.text.add_tokens(["another"])
-    with pytest.raises(ModelError, match="the processor"):
+    with pytest.raises(ModelError, match="text tower has"):
         objective(corpora, LangCellSettings()).prepare_model(model, read)

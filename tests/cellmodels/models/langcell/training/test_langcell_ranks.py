@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 LOSSES = {"matching": 0.0, "learn_temperature": True}
 SEVERAL = """
 from biosequence.training import train
-from cellmodels.registry import register
-register()
+from cellmodels.models import register_objectives
+register_objectives()
 for name in ("ddp", "zero2"):
     changes = [f"output={name}", "run.batch_size=8"]
     train("recipe.toml", overrides=changes, deepspeed=None if name == "ddp" else name)
