@@ -24,7 +24,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def imported() -> None:
     """All that a run imports, set apart: each run makes Python look for garbage, which is slow."""
-    import biosequence.training.trainer
+    import biosequence.training.trainer  # noqa: F401
     import cellmodels.models.langcell.training.objective  # noqa: F401
 
     gc.freeze()

@@ -232,7 +232,7 @@ def test_dropout_alone_makes_views(model, corpora: Path) -> None:
         ({"mask_rate": 0.0}, "mask_rate = 0.0"),
         ({"temperature": -1.0}, "temperature = -1.0"),
         ({"cell_text": -2.0}, "cell_text = -2.0"),
-        ({name: 0.0 for name in LOSSES}, "All losses have the weight 0"),
+        (dict.fromkeys(LOSSES, 0.0), "All losses have the weight 0"),
     ],
 )
 def test_settings_that_are_not_possible_are_refused(changes, said: str) -> None:
