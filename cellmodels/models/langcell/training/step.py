@@ -1,7 +1,7 @@
 """What one batch costs: the model's passes over cells and texts, and the four losses of them."""
 
 # Shapes: B cells of this rank and their texts, G those of all ranks, L genes, T tokens,
-# D width of the cell tower, Q pairs of a cell and a text.
+# D width of the cell tower, P shared width, M masked genes, V genes of the vocabulary.
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from biosequence.training.objectives.batches import IGNORED
 
 from .gather import row_places
 from .losses import (
@@ -25,8 +27,6 @@ from .settings import LangCellSettings
 if TYPE_CHECKING:
     from ..modeling_langcell import LangCellForPreTraining
     from ..outputs import CellEncoding
-
-IGNORED = -100
 
 
 def pretraining_losses(
@@ -122,21 +122,13 @@ def _matching(
     cell_B, has_cell_B = draw_negatives(similarity_BB.T, same_BB, batch["draws"][:, 1])
     ids_BT, mask_BT, mask_BL = batch["text_ids"], batch["text_mask"], batch["attention_mask"]
     # Both texts of a cell stand behind one another, so that its states are prepared once.
-    own_and_other = torch.stack([torch.arange(len(text_B), device=text_B.device), text_B], 1)
-    first = own_and_other.reshape(-1)
-    logits_Q2 = torch.cat(
-        [
-            model.match(ids_BT[first], mask_BT[first], cells.hidden, mask_BL),
-            model.match(ids_BT, mask_BT, cells.hidden[cell_B], mask_BL[cell_B]),
-        ]
-    )
-    true_B = torch.ones_like(text_B)
-    match_Q = torch.cat([torch.stack([true_B, 0 * true_B], 1).reshape(-1), 0 * true_B])
-    counted_Q = torch.cat(
-        [
-            torch.stack([counted_B, has_text_B & counted_B], 1).reshape(-1),
-            has_cell_B & counted_B,
-        ]
-    )
-    loss = matching_loss(logits_Q2, match_Q, counted_Q)
-    return {"matching": loss, "num_pairs": counted_Q.sum()}
+    texts_B2 = torch.stack([torch.arange(len(text_B), device=text_B.device), text_B], 1)
+    texts = texts_B2.flatten()
+    by_cell = model.match(ids_BT[texts], mask_BT[texts], cells.hidden, mask_BL)
+    by_text = model.match(ids_BT, mask_BT, cells.hidden[cell_B], mask_BL[cell_B])
+    logits_B32 = torch.cat([by_cell.unflatten(0, (-1, 2)), by_text[:, None]], 1)
+    match_B3 = torch.tensor([1, 0, 0], device=text_B.device).expand(len(text_B), 3)
+    there_B3 = torch.stack([torch.ones_like(has_text_B), has_text_B, has_cell_B], 1)
+    counted_B3 = there_B3 & counted_B[:, None]
+    loss = matching_loss(logits_B32.flatten(0, 1), match_B3.flatten(), counted_B3.flatten())
+    return {"matching": loss, "num_pairs": counted_B3.sum()}
