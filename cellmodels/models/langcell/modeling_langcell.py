@@ -278,6 +278,8 @@ class LangCellForSequenceClassification(LangCellPreTrainedModel):
     only the classifier is trained.
     """
 
+    # What adapters go into; the classifier beside it is trained whole.
+    base_model_prefix = "cell_tower"
     # Losses here are means over the batch; the Trainer is to average them over accumulated steps.
     accepts_loss_kwargs = False
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [
