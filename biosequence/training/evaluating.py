@@ -48,7 +48,9 @@ def validation_loss(
             start = (turn * world + rank) * batch_size
             numbers = range(start, min(start + batch_size, len(dataset)))
             spare = not numbers
-            batch = objective.collate([dataset[number] for number in numbers or (0,)])
+            # What another rank reads too: a loss over all ranks' examples can tell it is no more.
+            last = (len(dataset) - 1,)
+            batch = objective.collate([dataset[number] for number in numbers or last])
             losses = objective.loss(model, prepare(batch))
             sums.add(losses, 0.0 if spare else float(losses.weight), silent=spare)
     model.train(was_training)

@@ -38,7 +38,8 @@ def finetune_recipe(
     model
         Its folder, or an id on the hub.
     data, validation
-        A table or FASTA file with labels, or a folder of token shards.
+        A table or FASTA file with labels, a folder of token shards, or what else the objective
+        reads.
     task
         Name of an objective.
     output

@@ -15,6 +15,7 @@ from .recipe_tables import Recipe
 _AUTO = {
     "causal-lm": "AutoModelForCausalLM",
     "masked-lm": "AutoModelForMaskedLM",
+    "pretraining": "AutoModelForPreTraining",
     "sequence-classification": "AutoModelForSequenceClassification",
     "token-classification": "AutoModelForTokenClassification",
 }
@@ -33,12 +34,14 @@ def build_tokenizer(recipe: Recipe, objective: Any) -> Any:
     from ..tokenizers import get_tokenizer, load_tokenizer
 
     table = recipe.tokenizer
+    # Models that read more than sequences keep more than one tokenizer.
+    opened = getattr(objective, "open_tokenizer", load_tokenizer)
     if table.name is not None:
         return get_tokenizer(table.name, **table.options)
     if table.folder is not None:
-        return load_tokenizer(table.folder)
+        return opened(table.folder)
     if recipe.model.pretrained is not None:
-        return load_tokenizer(model_folder(recipe.model.pretrained))
+        return opened(model_folder(recipe.model.pretrained))
     of_data = getattr(objective, "data_tokenizer", None)
     found = None if of_data is None else of_data()
     if found is None:
@@ -94,11 +97,14 @@ def build_config(recipe: Recipe, objective: Any, tokenizer: Any) -> Any:
     wanted = objective.model_options(tokenizer)
     if table.pretrained is not None:
         folder = model_folder(table.pretrained)
-        _check_fields(_configuration(transformers.AutoConfig.from_pretrained, str(folder)), table)
-        options = {key: value for key, value in wanted.items() if key not in _VOCABULARY}
-        return _configuration(
-            transformers.AutoConfig.from_pretrained, str(folder), **{**options, **table.config}
-        )
+        make, first = transformers.AutoConfig.from_pretrained, (str(folder),)
+        saved = _configuration(make, *first)
+        _check_fields(saved, table)
+        parts = _parts(saved)
+        options = {k: v for k, v in wanted.items() if k not in parts and k not in _VOCABULARY}
+        # A part replaces the saved one, so that it has to be whole.
+        kept = {name: saved.to_dict()[name] for name in parts & table.config.keys()}
+        return _configuration(make, *first, **{**options, **_over(kept, table.config, parts)})
     if table.preset is not None:
         config = models.preset_config(table.preset)
         make, first = models.preset_config, (table.preset,)
@@ -117,7 +123,7 @@ def build_config(recipe: Recipe, objective: Any, tokenizer: Any) -> Any:
         config = _configuration(make, *first)
     fields = _check_fields(config, table)
     options = {k: v for k, v in wanted.items() if k != "complement_map" or k in fields}
-    return _configuration(make, *first, **{**options, **table.config})
+    return _configuration(make, *first, **_over(options, table.config, _parts(config)))
 
 
 def build_model(recipe: Recipe, config: Any, objective: Any, tokenizer: Any) -> Any:
@@ -158,6 +164,9 @@ def build_model(recipe: Recipe, config: Any, objective: Any, tokenizer: Any) -> 
             where=f"[model], head {objective.head}",
             fix="Look at [model] of the recipe; not every type has every head.",
         ) from error
+    prepare = getattr(objective, "prepare_model", None)
+    if prepare is not None:
+        prepare(model, tokenizer)
     if recipe.run.gradient_checkpointing:
         _checkpoint_activations(model)
     return model
@@ -188,6 +197,17 @@ def _configuration(make: Any, *given: Any, **fields: Any) -> Any:
             where="[model.config]",
             fix="Look at the types and values of its fields.",
         ) from error
+
+
+def _parts(config: Any) -> set[str]:
+    """Fields that are configurations of parts of the model."""
+    return set(getattr(config, "sub_configs", {}))
+
+
+def _over(low: dict[str, Any], high: dict[str, Any], parts: set[str]) -> dict[str, Any]:
+    """Fields of two tables, of which the second wins; `parts` are tables of fields themselves."""
+    both = parts & low.keys() & high.keys()
+    return {**low, **high, **{name: {**low[name], **high[name]} for name in both}}
 
 
 def _check_fields(config: Any, table: Any) -> set[str]:

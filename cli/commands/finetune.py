@@ -24,9 +24,11 @@ SECTIONS = {
 @click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
 @click.option(
     "--task",
-    type=click.Choice(["classification", "regression", "causal-lm", "masked-lm"]),
+    type=click.Choice(
+        ["classification", "regression", "causal-lm", "masked-lm", "cell-classification"]
+    ),
     required=True,
-    help="Labels or numbers of whole sequences, or tokens as in pretraining.",
+    help="Labels or numbers of whole sequences, tokens as in pretraining, or labels of cells.",
 )
 @click.option(
     "-o",
@@ -42,7 +44,7 @@ SECTIONS = {
     metavar="PATH",
     help="Data to watch; without it, a part of labelled DATA.",
 )
-@click.option("--label", metavar="NAME", help="Column of labels.")
+@click.option("--label", "--label-key", metavar="NAME", help="Column of labels.")
 @click.option("--sequence", metavar="NAME", help="Column of sequences.")
 @click.option(
     "--lora",
@@ -121,7 +123,8 @@ def command(session: Session, resume: bool, deepspeed: str | None, **given: Any)
     """Train a trained model further, for a task.
 
     MODEL is a folder or an id on the Hugging Face hub. DATA is a .csv, .tsv or FASTA file with
-    labels, or a folder of token shards. The recipe of the run is written to DIR/recipe.toml.
+    labels, a folder of token shards, or for cell-classification a file of cells such as .h5ad. The
+    recipe of the run is written to DIR/recipe.toml.
     """
     from biosequence.training import finetune_recipe
 

@@ -121,6 +121,16 @@ class ShardWriter:
         with self._blocks:
             self._finish()
 
+    def beside(self, name: str) -> Path:
+        """Where to write a further file or folder that appears with the shards.
+
+        Parameters
+        ----------
+        name
+            Its name in the folder.
+        """
+        return self._folder / name
+
     def add(self, ids: Sequence[int] | np.ndarray, group: int | None = None) -> None:
         """Append a document.
 

@@ -196,7 +196,7 @@ class LabelledObjective:
             train = _some(rows.take(_where(rows, "train")), "train")
             validation = rows.take(_where(rows, "validation"))
             return train, validation if len(validation) else None
-        held = _held_out(rows.sequences, settings.validation_fraction, settings.split_seed)
+        held = held_out(rows.sequences, settings.validation_fraction, settings.split_seed)
         if not held.any():
             return rows, None
         train = rows.take(np.flatnonzero(~held).tolist())
@@ -226,11 +226,26 @@ def _some(rows: LabelledRows, split: str) -> LabelledRows:
     return rows
 
 
-def _held_out(sequences: list[str], fraction: float, seed: int) -> np.ndarray:
-    """True for the rows of validation: a part of the different sequences."""
-    _, owner = np.unique(np.array(sequences, dtype=object), return_inverse=True)
+def held_out(owners: Sequence[str], fraction: float, seed: int) -> np.ndarray:
+    """True for the rows of validation: those of a part of the different owners.
+
+    Parameters
+    ----------
+    owners
+        What a row belongs to and is held out with: its sequence, its donor.
+    fraction
+        Part of the owners; above 0, one at least, and never all.
+    seed
+        Seed of the choice.
+
+    Examples
+    --------
+    >>> held = held_out(["a", "b", "a", "b"], 0.5, seed=0)
+    >>> held.tolist() in ([True, False, True, False], [False, True, False, True])
+    True
+    """
+    _, owner = np.unique(np.array(owners, dtype=object), return_inverse=True)
     count = int(owner.max()) + 1
     order = np.random.default_rng(seed).permutation(count)
-    # With few sequences still one, as long as another is left to train on.
     size = min(max(round(count * fraction), int(fraction > 0)), count - 1)
     return np.isin(owner, order[:size])

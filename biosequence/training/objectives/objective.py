@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from ...tokenizers import BioTokenizer
 
-Head = Literal["causal-lm", "masked-lm", "sequence-classification", "token-classification"]
+Head = Literal[
+    "causal-lm", "masked-lm", "pretraining", "sequence-classification", "token-classification"
+]
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ class Objective(Protocol):
     """What the trainer needs to know of a task.
 
     It is made with its settings and the :class:`DataSettings`, or a dataclass of its own that the
-    class attribute `Data` names. Three methods more are used where
-    they are there: `weight(batch)`, how much a batch predicts, known before the model sees it;
-    `data_tokenizer()`, what the data were made with; and a dataset's `documents_of(index)`, for
+    class attribute `Data` names. More methods are used where they are there: `weight(batch)`, how
+    much a batch predicts, known before the model sees it; `data_tokenizer()`, what the data were
+    made with; `open_tokenizer(folder)`, what a trained model reads with; `prepare_model(model,
+    tokenizer)`, to check it or to freeze parts of it; and a dataset's `documents_of(index)`, for
     messages.
 
     Attributes

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -73,6 +74,8 @@ class LangCellModel(LangCellPreTrainedModel):
     (1, 2)
     """
 
+    # Decay would draw a learnt temperature to 1.
+    no_decay = ("log_temperature",)
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [
         r"^masked_gene_head\.",
         r"^classifier\.",
@@ -86,10 +89,10 @@ class LangCellModel(LangCellPreTrainedModel):
         self.cell_projection = nn.Linear(width, config.projection_dim)
         self.text_projection = nn.Linear(text_width, config.projection_dim)
         self.matching_head = nn.Linear(text_width, 2)
-        # The logarithm keeps a learnt temperature above 0.
+        # The logarithm keeps a learnt temperature above 0; DeepSpeed wants a dimension.
         self.log_temperature = None
         if config.learn_temperature:
-            self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
+            self.log_temperature = nn.Parameter(torch.full((1,), math.log(config.temperature)))
         self.post_init()
 
     @property
@@ -232,6 +235,26 @@ class LangCellForPreTraining(LangCellModel):
         self._tied_weights_keys = {"masked_gene_head.decoder.weight": f"cell_tower.{name}.weight"}
         self.post_init()
 
+    def forward(
+        self,
+        *given: Any,
+        objective: Callable[[LangCellForPreTraining], Any] | None = None,
+        **named: Any,
+    ) -> Any:
+        """As :meth:`LangCellModel.forward`, or what an objective makes of the model.
+
+        Wrappers for several devices see a model through its forward pass only, so an objective
+        that uses its parts one by one has to do so inside of one.
+
+        Parameters
+        ----------
+        given, named
+            As :meth:`LangCellModel.forward`.
+        objective
+            Called with this model in place of that pass; its answer is returned.
+        """
+        return super().forward(*given, **named) if objective is None else objective(self)
+
     def masked_gene_logits(self, hidden: Tensor) -> Tensor:
         """Scores (..., V) of every gene from states (..., D) of positions.
 
@@ -258,6 +281,8 @@ class LangCellForSequenceClassification(LangCellPreTrainedModel):
     only the classifier is trained.
     """
 
+    # What adapters go into; the classifier beside it is trained whole.
+    base_model_prefix = "cell_tower"
     # Losses here are means over the batch; the Trainer is to average them over accumulated steps.
     accepts_loss_kwargs = False
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [
