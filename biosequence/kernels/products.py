@@ -2,7 +2,7 @@
 
 A library's product takes as long to call as a chunk's product takes to compute, and knows nothing
 of triangles. Here a tile of the result stays in the processor's registers while its sum runs. All
-matrices are float32, and their sides are multiples of `SIDE`: `matrix` makes such.
+matrices are float32, and their sides are multiples of `SIDE`.
 """
 
 # Shapes: out (M, P) += a (M, J) @ b (J, P). Rows of out and b lie side by side; a may be turned.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
@@ -24,21 +23,12 @@ LANES = 16
 ROWS, VECTORS = (8, 2) if binding.get_host_cpu_features().get("avx512f") else (4, 1)
 WIDTH = VECTORS * LANES
 SIDE = 32
-LINE = 16
 
 
 @compiled
 def whole(size):
     """The size of a side that has room for `size` numbers."""
     return (size + SIDE - 1) // SIDE * SIDE
-
-
-@compiled
-def matrix(rows, columns):
-    """Zeros (rows, columns) that begin with a line of the cache: vectors then lie within lines."""
-    raw = np.zeros(rows * columns + LINE, np.float32)
-    start = (LINE - raw.ctypes.data // 4 % LINE) % LINE
-    return raw[start : start + rows * columns].reshape(rows, columns)
 
 
 @compiled

@@ -13,9 +13,10 @@ from torch.autograd.function import once_differentiable
 
 from ..parallel import share_out
 from ..shapes import document_starts
+from .backward_loops import backward_tasks
+from .forward_loops import forward_tasks
 from .frame import frame_of
 from .gates import gate_slopes
-from .loops import backward_tasks, forward_tasks
 from .naive import floor_of
 from .settings import Settings
 
@@ -44,9 +45,9 @@ class Loops(torch.autograd.Function):
         frame = frame_of(i, f, m0, seq_idx, how.exponential)
         m = (frame.M + frame.b).float()
         states = 1 + -(-L // how.chunk) if how.keep else 2
-        C, n = torch.empty(B, H, states, K, V), torch.empty(B, H, states, K)
+        C, n = torch.empty(B, H, states, K, V), torch.empty(B, H, states, 1, K)
         if C0 is not None:
-            C[:, :, 0], n[:, :, 0] = C0, n0
+            C[:, :, 0], n[:, :, 0, 0] = C0, n0
         h, den = torch.empty(B, H, L, V), torch.empty(B, H, L)
         given = (q.float(), k.float(), v.float(), frame.c, frame.M, frame.before, floor_of(m))
         tensors = (*(x.contiguous() for x in given), _since(i, seq_idx), C, n, h, den)
@@ -58,7 +59,7 @@ class Loops(torch.autograd.Function):
         ctx.mark_non_differentiable(last)
         if not how.raw:
             ctx.mark_non_differentiable(den)
-        C_last, n_last = (x[:, :, -1].clone() if how.wanted else x.new_empty(0) for x in (C, n))
+        C_last, n_last = (x[:, :, -1].clone() if how.wanted else x.new_empty(0) for x in (C, n[:, :, :, 0]))
         return h if how.raw else h.to(v.dtype), den, C_last, n_last, last
 
     @staticmethod
@@ -67,7 +68,7 @@ class Loops(torch.autograd.Function):
         i, f, seq_idx, *tensors = ctx.saved_tensors
         q, k, v, C, n = (tensors[at] for at in (0, 1, 2, 8, 9))
         if ctx.how.wanted:
-            d_C, d_n = (x.clone(memory_format=torch.contiguous_format) for x in (d_C, d_n))
+            d_C, d_n = (x.clone(memory_format=torch.contiguous_format) for x in (d_C, d_n[:, :, None]))
         else:
             d_C, d_n = torch.zeros_like(C[:, :, 0]), torch.zeros_like(n[:, :, 0])
         d_q, d_k, d_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
@@ -76,7 +77,7 @@ class Loops(torch.autograd.Function):
         slopes = (d_h.float().contiguous(), d_den.contiguous(), d_C, d_n, d_q, d_k, d_v)
         _run(backward_tasks, ctx, *tensors, *slopes, d_log_i, d_log_f)
         d_i, d_f = gate_slopes(d_log_i, d_log_f, i, f, seq_idx, ctx.how.exponential)
-        given = (d_C, d_n) if ctx.given else (None, None)
+        given = (d_C, d_n[:, :, 0]) if ctx.given else (None, None)
         return d_q, d_k, d_v, d_i, d_f, *given, None, None, None
 
 
