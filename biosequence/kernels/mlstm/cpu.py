@@ -49,7 +49,7 @@ def mlstm_chunkwise(
     eps: float = 1e-6,
     chunk_size: int | None = None,
 ) -> Tensor | tuple[Tensor, MLSTMState]:
-    """Chunks as batched products with the state between them, at a cost linear in length.
+    """Products inside chunks and a state between them, at a cost linear in length.
 
     Arguments and results are those of `biosequence.kernels.mlstm`.
     """
@@ -67,6 +67,7 @@ def mlstm_chunkwise(
         state = MLSTMState(*(part.to(dtype) for part in initial_state))
         C0, n0, m0 = with_unit(state) if how.exponential else without_stabiliser(state)
     h, _, C, n, m = _apply(q, k, v, i, f, C0, n0, m0, seq_idx, how)
+    h = h.to(v.dtype)
     if not return_last_state:
         return h
     if torch.is_grad_enabled() and how.exponential:
@@ -92,13 +93,13 @@ def _needs_backward(*tensors: Tensor) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
-def _apply(*tensors: Any) -> tuple[Tensor, ...]:
-    """Compiled loops where they can run the call: products of a library take twice their time."""
-    if numba_missing() or not_single_on_cpu(*tensors):
-        return _Chunkwise.apply(*tensors)
+def _apply(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    """The op in compiled loops where they can run the call, and else in products of torch."""
+    if numba_missing() or not_single_on_cpu(q, k, v, *others):
+        return _Chunkwise.apply(q, k, v, *others)
     from .compiled import Loops
 
-    return Loops.apply(*tensors)
+    return Loops.apply(q.float(), k.float(), v.float(), *others)
 
 
 def best_chunk(q: Tensor, v: Tensor) -> int:
@@ -107,7 +108,7 @@ def best_chunk(q: Tensor, v: Tensor) -> int:
 
 
 class _Chunkwise(torch.autograd.Function):
-    """The op with its gradient; m is a unit and has none."""
+    """The op with its gradient, for any float type and device; m is a unit and has none."""
 
     @staticmethod
     def forward(
@@ -163,11 +164,10 @@ class _Chunkwise(torch.autograd.Function):
         ctx.mark_non_differentiable(last)
         if not how.raw:
             ctx.mark_non_differentiable(den)
-        out = h if how.raw else h.to(v.dtype)
         if alone:
-            return out, den, state, state.clone(), last
+            return h, den, state, state.clone(), last
         C, n = state.split([K * V, K], -1)
-        return out, den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
+        return h, den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
 
     @staticmethod
     @once_differentiable

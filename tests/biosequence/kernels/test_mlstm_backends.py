@@ -11,6 +11,8 @@ import torch
 from biosequence.kernels.mlstm import MLSTMState, mlstm
 from biosequence.kernels.mlstm.cpu import mlstm_chunkwise
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 BACKENDS = ("parallel", "cpu")
 LENGTHS = (1, 63, 64, 65, 250)
 B, H, K, V = 2, 2, 8, 6
