@@ -1,8 +1,8 @@
 """Products of small matrices inside compiled loops, for operands that are in cache already.
 
-A library's product takes as long to call as a chunk's product takes to compute, and knows nothing
-of triangles. Here a tile of the result stays in the processor's registers while its sum runs. All
-matrices are float32, and their sides are multiples of `SIDE`.
+Calls of a library from there would go through the interpreter, and its products know no triangles.
+Here a tile of the result stays in the processor's registers while its sum runs. All matrices are
+float32, and their sides are multiples of `SIDE`.
 """
 
 # Shapes: out (M, P) += a (M, J) @ b (J, P). Rows of out and b lie side by side; a may be turned.
@@ -70,7 +70,7 @@ def _add_tile(
     """Add the sum over j from `first` to `end` of a[m, j] * b[j, p], for the tile that is there."""
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        single, byte, whole = ir.FloatType(), ir.IntType(8), ir.IntType(64)
+        single, byte, index = ir.FloatType(), ir.IntType(8), ir.IntType(types.intp.bitwidth)
         vector = ir.VectorType(single, LANES)
         anything = ir.Constant(vector, ir.Undefined)
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
@@ -78,8 +78,8 @@ def _add_tile(
             context.make_array(signature.args[at])(context, builder, args[at]) for at in (0, 3, 4)
         )
         _, m, p, _, _, first, end = args
-        rows = [builder.add(m, whole(r)) for r in range(ROWS)]
-        columns = [builder.add(p, whole(w * LANES)) for w in range(VECTORS)]
+        rows = [builder.add(m, index(r)) for r in range(ROWS)]
+        columns = [builder.add(p, index(w * LANES)) for w in range(VECTORS)]
 
         def place(array: Any, row: Any, column: Any, kind: Any) -> Any:
             strides = cgutils.unpack_tuple(builder, array.strides, 2)
@@ -93,7 +93,7 @@ def _add_tile(
         for r in range(ROWS):
             for w in range(VECTORS):
                 builder.store(builder.load(places[r][w], align=4), sums[r][w])
-        with cgutils.for_range_slice(builder, first, end, whole(1)) as (j, _):
+        with cgutils.for_range_slice(builder, first, end, index(1)) as (j, _):
             b_row = [builder.load(place(b, j, column, vector), align=4) for column in columns]
             for r in range(ROWS):
                 factor = builder.load(place(a, rows[r], j, single))
@@ -108,5 +108,4 @@ def _add_tile(
                 builder.store(builder.load(sums[r][w]), places[r][w], align=4)
         return context.get_dummy_value()
 
-    index = types.intp
-    return types.void(out, index, index, a, b, index, index), build
+    return types.void(out, types.intp, types.intp, a, b, types.intp, types.intp), build

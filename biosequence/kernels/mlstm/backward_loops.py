@@ -126,7 +126,7 @@ def _within(room):
 
 @compiled
 def _from_state(room, C, n):
-    """Add what keys and values gave to the state after the chunk; returns that state's log slope."""
+    """Add what keys and values gave the state after the chunk; returns its slope along itself."""
     left = inner(room.n[0], n[0])
     for j in range(len(C)):
         left += inner(room.C[j], C[j])

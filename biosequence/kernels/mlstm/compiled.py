@@ -1,6 +1,7 @@
 """The chunkwise mLSTM in compiled loops: float32 on the CPU, gradients written by hand."""
 
-# Shapes: B batch, H heads (X = B H tasks), L length, K query and key width, V value width, S states.
+# Shapes: B batch, H heads (X = B H tasks), L length, K query and key width, V value width, S states
+# that are kept.
 
 from __future__ import annotations
 
@@ -29,7 +30,15 @@ logging.getLogger("biosequence.kernels").info(
 )
 
 
-class Loops(torch.autograd.Function):
+def in_loops(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    """The op in float32: output, divisor, the last C and n, and m, of which only h is divided.
+
+    Arguments are those of the function in products of torch.
+    """
+    return _Loops.apply(q.float(), k.float(), v.float(), *others)
+
+
+class _Loops(torch.autograd.Function):
     """The op with its gradient; m is a unit and has none."""
 
     @staticmethod

@@ -97,9 +97,9 @@ def _apply(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> tuple[Tensor, ...]:
     """The op in compiled loops where they can run the call, and else in products of torch."""
     if numba_missing() or not_single_on_cpu(q, k, v, *others):
         return _Chunkwise.apply(q, k, v, *others)
-    from .compiled import Loops
+    from .compiled import in_loops
 
-    return Loops.apply(q.float(), k.float(), v.float(), *others)
+    return in_loops(q, k, v, *others)
 
 
 def best_chunk(q: Tensor, v: Tensor) -> int:

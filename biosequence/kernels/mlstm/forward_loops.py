@@ -17,7 +17,6 @@ from ..products import add_from_lower, add_lower, add_product
 from .room import (
     ONE,
     ZERO,
-    add,
     apply_weights,
     give,
     inner,
@@ -91,10 +90,8 @@ def _read(room, entering, den):
 @compiled
 def _write(room, keep):
     """Fade the state in `room` and add the chunk to it."""
+    for j in range(len(room.k_turned)):
+        scale(room.C[j], keep)
+        room.n[0, j] = room.n[0, j] * keep + inner(room.k_turned[j], room.leave)
     scale_rows(room.k, room.leave)
-    scale(room.n[0], keep)
-    for row in room.C:
-        scale(row, keep)
     add_product(room.C, room.k.T, room.v)
-    for row in room.k:
-        add(room.n[0], row, ONE)
