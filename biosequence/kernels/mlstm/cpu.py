@@ -95,7 +95,9 @@ def _needs_backward(*tensors: Tensor) -> bool:
 
 def _apply(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> tuple[Tensor, ...]:
     """The op in compiled loops where they can run the call, and else in products of torch."""
-    if numba_missing() or not_single_on_cpu(q, k, v, *others):
+    # torch.compile cannot follow the loops.
+    traced = torch.compiler.is_compiling()
+    if traced or numba_missing() or not_single_on_cpu(q, k, v, *others):
         return _Chunkwise.apply(q, k, v, *others)
     from .compiled import in_loops
 

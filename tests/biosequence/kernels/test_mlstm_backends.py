@@ -196,6 +196,16 @@ def test_the_gradient_includes_the_divisor() -> None:
     assert along.item() < 1e-8 * (slope.norm(dim=-1) * q.norm(dim=-1)).max().item()
 
 
+def test_torch_compile_can_follow_it() -> None:
+    given = [x.requires_grad_() for x in sample(70)[:5]]
+    followed = torch.compile(lambda *x: mlstm(*x, backend="cpu") * 2, backend="eager")(*given)
+    wanted = mlstm(*given, backend="cpu") * 2
+    torch.testing.assert_close(followed, wanted, rtol=1e-4, atol=1e-4)
+    slopes = torch.autograd.grad(followed.sum(), given)
+    for one, other in zip(slopes, torch.autograd.grad(wanted.sum(), given), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
 def test_gradients_can_be_asked_for_twice() -> None:
     given = [x.requires_grad_() for x in sample(40)[:5]]
     h = mlstm(*given, backend="cpu").sum()
