@@ -112,14 +112,12 @@ def _within(room):
     room.d_k.fill(ZERO)
     room.d_v.fill(ZERO)
     add_lower(room.pairs, room.q, room.k_turned)
-    for t in range(len(room.pairs)):
-        apply_weights(room.pairs[t], room.weights[t], t)
+    apply_weights(room.pairs, room.weights, room.total)
     add_from_upper(room.d_v, room.pairs.T, room.num)
     for t in range(len(room.pairs)):
         room.pairs[t].fill(room.d_den[t])
     add_lower(room.pairs, room.num, room.v_turned)
-    for t in range(len(room.pairs)):
-        apply_weights(room.pairs[t], room.weights[t], t)
+    apply_weights(room.pairs, room.weights, room.total)
     add_from_lower(room.d_q, room.pairs, room.k)
     add_from_upper(room.d_k, room.pairs.T, room.q)
 

@@ -77,14 +77,15 @@ def _read(room, entering, den):
     room.pairs.fill(ZERO)
     room.num.fill(ZERO)
     add_lower(room.pairs, room.q, room.k_turned)
-    for t in range(len(den)):
-        den[t] = apply_weights(room.pairs[t], room.weights[t], t)
+    apply_weights(room.pairs, room.weights, room.total)
     add_from_lower(room.num, room.pairs, room.v)
     if entering:
         scale_rows(room.q, room.enter)
         add_product(room.num, room.q, room.C)
         for t in range(len(den)):
-            den[t] += inner(room.q[t], room.n[0])
+            room.total[t] += inner(room.q[t], room.n[0])
+    for t in range(len(den)):
+        den[t] = room.total[t]
 
 
 @compiled

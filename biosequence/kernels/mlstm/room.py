@@ -11,7 +11,7 @@ import numpy as np
 
 from ..compiling import compiled
 from ..exponentials import exp
-from ..products import whole
+from ..products import LANES, whole
 
 ZERO, ONE = np.float32(0), np.float32(1)
 # A weight below exp(-80) is none: numbers too small for the processor's fast way would follow.
@@ -32,8 +32,8 @@ class Room(NamedTuple):
     enter, leave
         What is left of the state before the chunk at each position, and of each position in the
         state after it (T,).
-    share
-        One over the divisor (T,).
+    total, share
+        Sum of the weighed pairs, and one over the divisor (T,).
     c
         Log weights of the chunk's positions, in fp64 (T,).
     C, n
@@ -56,6 +56,7 @@ class Room(NamedTuple):
     weights: np.ndarray
     enter: np.ndarray
     leave: np.ndarray
+    total: np.ndarray
     share: np.ndarray
     c: np.ndarray
     C: np.ndarray
@@ -74,7 +75,7 @@ def room_for(T, K, V):
     return Room(
         _matrix(T, K), _matrix(T, K), _matrix(T, V), _matrix(T, V), _matrix(K, T), _matrix(V, T),
         _matrix(T, T), _matrix(T, T), _matrix(1, T)[0], _matrix(1, T)[0], _matrix(1, T)[0],
-        np.zeros(T), _matrix(K, V), _matrix(1, K), _matrix(V, K),
+        _matrix(1, T)[0], np.zeros(T), _matrix(K, V), _matrix(1, K), _matrix(V, K),
         _matrix(T, K), _matrix(T, K), _matrix(T, V), _matrix(1, T)[0],
     )  # fmt: skip
 
@@ -170,14 +171,17 @@ def _fading(log_weight):
 
 
 @compiled
-def apply_weights(pairs, weights, t):
-    """Weigh a position's products with those before it; returns their sum."""
-    total = ZERO
-    for j in range(whole(t + 1)):
-        pair = pairs[j] * weights[j]
-        pairs[j] = pair
-        total += pair
-    return total
+def apply_weights(pairs, weights, total):
+    """Weigh the products of positions with those before them; `total` gets their sums."""
+    for t in range(len(pairs)):
+        row, factors, sum_ = pairs[t], weights[t], ZERO
+        # A vector at a time: of a length that is known there is no rest.
+        for lane in range(0, t + 1, LANES):
+            for j in range(lane, lane + LANES):
+                pair = row[j] * factors[j]
+                row[j] = pair
+                sum_ += pair
+        total[t] = sum_
 
 
 @compiled
