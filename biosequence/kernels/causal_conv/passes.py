@@ -43,7 +43,7 @@ def backward_pass(
     dy_BLD: Tensor,
     dx_BLX: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of weight, bias and what came before; those of x are added where they are wanted."""
+    """Gradients of weight, bias and what came before; those of x are added to dx."""
     batch, channels = len(x_BLX), weight_WD.shape[1]
     extents = _extents(channels)
     dbefore = torch.zeros_like(dy_BLD[:, :0] if before_BPD is None else before_BPD)
