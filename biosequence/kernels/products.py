@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Below that the call itself takes longer than its sums.
-LEAST_ROWS = 16
+# Multiplications below which the call itself takes longer than they do.
+LEAST_WORK = 1 << 21
 
 
 @cache
@@ -48,9 +48,15 @@ def product(a_MK: Tensor, b_KN: Tensor, bias_N: Tensor | None = None) -> Tensor:
     >>> product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
-    if len(a_MK) >= LEAST_ROWS and has_wider():
-        return torch.ops.mkldnn._linear_pointwise(a_MK, b_KN.t(), bias_N, "none", [], "")
+    if a_MK.numel() * b_KN.shape[1] >= LEAST_WORK and has_wider():
+        a_MK, b_NK = _dense(a_MK), _dense(b_KN.t())
+        return torch.ops.mkldnn._linear_pointwise(a_MK, b_NK, bias_N, "none", [], "")
     return torch.mm(a_MK, b_KN) if bias_N is None else torch.addmm(bias_N, a_MK, b_KN)
+
+
+def _dense(x: Tensor) -> Tensor:
+    # For rows with gaps between them oneDNN has slow loops only, hundreds of times slower.
+    return x if x.is_contiguous() or x.t().is_contiguous() else x.contiguous()
 
 
 def linear(x: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
