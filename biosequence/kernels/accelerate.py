@@ -141,7 +141,7 @@ def _whole_where_plain(whole: FunctionType, in_pieces: FunctionType) -> Callable
             not options
             and (attention_mask is None or _hides_nothing(attention_mask))
             and is_plain(self.conv1d)
-            and all(is_plain(x) or _is_ours(x) for x in (self.x_proj, self.dt_proj, self.out_proj))
+            and all(is_plain(x, _product) for x in (self.x_proj, self.dt_proj, self.out_proj))
         )
         run = whole if is_whole else in_pieces
         return run(self, hidden_states, cache_params, attention_mask, **options)

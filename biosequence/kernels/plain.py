@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import nn
 
 _PLAIN = (nn.Linear, nn.Conv1d)
 
 
-def is_plain(layer: nn.Module) -> bool:
+def is_plain(layer: nn.Module, forward: Callable[..., Any] | None = None) -> bool:
     """True for a linear layer or a convolution that nobody added to.
 
     Adapters, quantised weights and parametrisations are other classes; hooks may gather weights
     or watch a layer; a forward of its own may do anything.
+
+    Parameters
+    ----------
+    layer
+        Any layer.
+    forward
+        A function that it may have as a forward of its own all the same.
 
     Examples
     --------
@@ -23,10 +33,8 @@ def is_plain(layer: nn.Module) -> bool:
     False
     """
     own = vars(layer)
-    hooks = (
-        own["_forward_hooks"],
-        own["_forward_pre_hooks"],
-        own["_backward_hooks"],
-        own["_backward_pre_hooks"],
+    changed = "forward" in own and (
+        forward is None or getattr(own["forward"], "__func__", None) is not forward
     )
-    return type(layer) in _PLAIN and "forward" not in own and not any(hooks)
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return type(layer) in _PLAIN and not changed and not any(own[name] for name in hooks)

@@ -105,7 +105,8 @@ class _Inner(torch.autograd.Function):
         weights = {i: product(a.t(), b) for i, (a, b) in products.items() if wanted[i]}
         found = (
             *(dxz_BLX, dconv_WD.t(), dconv_bias_D, weights.get(3), weights.get(4)),
-            *(grads.bias_D, grads.A_DN, grads.D_D, weights.get(8), dout_MH.sum(0)),
+            *(grads.bias_D, grads.A_DN, grads.D_D, weights.get(8)),
+            dout_MH.sum(0) if wanted[9] else None,
         )
         return (
             None,

@@ -79,6 +79,7 @@ def assert_close(found: dict, wanted: dict, tolerance: float = 1e-5) -> None:
         ({"length": 65, "channels": 70, "rank": 1, "state": 1}, ("out_bias",)),
         ({"length": 129, "channels": 300, "batch": 1, "window": 1}, ("dt_bias",)),
         ({"length": 37, "batch": 3, "window": 3}, OPTIONAL),
+        ({"length": 128, "channels": 256, "state": 8, "width": 128, "batch": 1}, ()),
     ],
     ids=str,
 )
