@@ -194,7 +194,7 @@ class MambaMixer(nn.Module):
         return MambaMixerState(self.conv.zero_state(batch, like=like), ssm)
 
     def _is_plain(self) -> bool:
-        """Whether the fused op does all that this layer does: it would pass by adapters and hooks."""
+        """Whether the fused op does all that this layer does: it passes by adapters and hooks."""
         parts = (self.in_proj, self.x_proj, self.dt_proj, self.out_proj)
         return self.rms_eps is None and self.backend is None and all(map(is_plain, parts))
 
