@@ -1,7 +1,8 @@
 """These kernels in a transformers model that is already in memory.
 
 A mixer's own forward keeps running, with its handling of masks and caches; only the functions that
-it calls for the recurrence and the convolution are exchanged, in that one object. transformers is
+it calls for the recurrence, the convolution and its matrix products are exchanged, in that one
+object. While it trains, a plain Mamba mixer calls one for all between them. transformers is
 not imported: whoever has such a model has done that, and its functions are found in the module
 that the mixer's class comes from. Other models in the process are left alone.
 """
