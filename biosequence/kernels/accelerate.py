@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from ..errors import InputError, ModelError
 from . import causal_conv1d, mamba_inner, selective_scan, ssd
+from .onednn import linear
 from .plain import is_plain
-from .products import linear
 
 Model = TypeVar("Model", bound=nn.Module)
 _MARK = "_biosequence_kernels"

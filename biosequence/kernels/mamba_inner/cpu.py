@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from ..causal_conv import passes as window
 from ..causal_conv.naive import documents_with_past
-from ..products import product
+from ..onednn import product
 from ..selective_scan import passes as scan
 from ..shapes import document_starts
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ...kernels import mamba_inner, selective_scan, selective_scan_step
+from ...kernels.onednn import linear
 from ...kernels.plain import is_plain
-from ...kernels.products import linear
 from ..convolution import CausalConv
 from ..place import SHUT
 

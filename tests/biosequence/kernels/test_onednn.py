@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from biosequence.kernels import products
+from biosequence.kernels import onednn
 
 
 def wide() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -21,12 +21,12 @@ def wide() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def test_a_layer_and_its_gradients(
     library: bool, biased: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if library and not products.has_wider():
+    if library and not onednn.has_wider():
         pytest.skip("this machine's products are not faster in the other library")
     monkeypatch.setattr(products, "has_wider", lambda: library)
     tensors = wide()[: 3 if biased else 2]
     found, wanted = [], []
-    for results, layer in ((found, products.linear), (wanted, F.linear)):
+    for results, layer in ((found, onednn.linear), (wanted, F.linear)):
         given = [tensor.clone().requires_grad_() for tensor in tensors]
         y = layer(*given)
         y.square().sum().backward()
@@ -47,21 +47,21 @@ def test_views_of_any_strides() -> None:
         (rows[::2], weight.t()),
         (rows[:1], weight.t()),
     ):
-        torch.testing.assert_close(products.product(a, b), a @ b, atol=1e-3, rtol=1e-5)
+        torch.testing.assert_close(onednn.product(a, b), a @ b, atol=1e-3, rtol=1e-5)
     wanted = rows @ weight.t() + bias
-    torch.testing.assert_close(products.product(rows, weight.t(), bias), wanted, atol=1e-3, rtol=0)
+    torch.testing.assert_close(onednn.product(rows, weight.t(), bias), wanted, atol=1e-3, rtol=0)
 
 
 def test_other_types_and_autocast_are_left_to_torch() -> None:
     x, weight, bias = wide()
-    doubled = products.linear(x.double(), weight.double(), bias.double())
+    doubled = onednn.linear(x.double(), weight.double(), bias.double())
     assert torch.equal(doubled, F.linear(x.double(), weight.double(), bias.double()))
     with torch.autocast("cpu", torch.bfloat16):
-        assert products.linear(x, weight, bias).dtype == torch.bfloat16
+        assert onednn.linear(x, weight, bias).dtype == torch.bfloat16
 
 
 def test_frozen_weights_get_no_gradient() -> None:
     x, weight, bias = wide()
     x.requires_grad_()
-    products.linear(x, weight, bias).sum().backward()
+    onednn.linear(x, weight, bias).sum().backward()
     assert x.grad is not None and weight.grad is None
