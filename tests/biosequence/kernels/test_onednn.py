@@ -23,7 +23,7 @@ def test_a_layer_and_its_gradients(
 ) -> None:
     if library and not onednn.has_wider():
         pytest.skip("this machine's products are not faster in the other library")
-    monkeypatch.setattr(products, "has_wider", lambda: library)
+    monkeypatch.setattr(onednn, "has_wider", lambda: library)
     tensors = wide()[: 3 if biased else 2]
     found, wanted = [], []
     for results, layer in ((found, onednn.linear), (wanted, F.linear)):
