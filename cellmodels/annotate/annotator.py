@@ -132,7 +132,7 @@ class Annotator(ABC):
     tissues: tuple[tuple[str, ...], ...]
     answers: tuple[str, ...]
     genes: np.ndarray
-    reads_texts: ClassVar[bool] = False
+    reads_texts: bool = False
 
     @abstractmethod
     def bind(self, genes: GeneMap) -> BoundAnnotator:

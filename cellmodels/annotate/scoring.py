@@ -120,7 +120,8 @@ def _score_block(job: Job, where: str, piece: tuple[int, sparse.csr_matrix]) -> 
         scores.components_BK,
         rows,
         features_BF[here],
-        scores.log_p_BC[here, : None if job.annotator.keeps_scores else 0],
+        # A cell that is not judged says nothing of its cluster either.
+        scores.log_p_BC[here, : None if job.annotator.keeps_scores else 0] * judged_B[here, None],
     )
 
 
