@@ -75,7 +75,7 @@ def convert_bundle(source: str | Path, *, gene_rows: int | None = GENE_ROWS) -> 
         Parts are missing, damaged or do not go together; the message names them.
     """
     source = Path(source)
-    files = _parts(source)
+    files = bundle_files(source)
     tensors: dict[str, Tensor] = {}
     configs = {}
     for part, file in files.items():
@@ -219,20 +219,37 @@ def save_bundle(model: nn.Module, folder: str | Path) -> KeyReport:
     ModelError
         The cell tower is no BERT.
     """
-    tensors, report = bundle_tensors(model)
     with atomic_folder(folder) as work:
-        for part in TOWERS:
-            (work / part).mkdir()
-            save_file(_part(tensors, part), work / part / _WEIGHTS[0], metadata={"format": "pt"})
-            config = json.dumps(_their_config(model.config, part), indent=2, sort_keys=True) + "\n"
-            (work / part / "config.json").write_text(config, encoding="utf-8")
-        for part in HEADS:
-            torch.save(_part(tensors, part), work / f"{part}.bin")
+        return write_bundle(model, work)
+
+
+def write_bundle(model: nn.Module, folder: Path) -> KeyReport:
+    """Fill an empty folder with a bundle; otherwise as :func:`save_bundle`.
+
+    Raises
+    ------
+    ModelError
+        The cell tower is no BERT.
+    """
+    tensors, report = bundle_tensors(model)
+    for part in TOWERS:
+        (folder / part).mkdir()
+        save_file(_part(tensors, part), folder / part / _WEIGHTS[0], metadata={"format": "pt"})
+        config = json.dumps(_their_config(model.config, part), indent=2, sort_keys=True) + "\n"
+        (folder / part / "config.json").write_text(config, encoding="utf-8")
+    for part in HEADS:
+        torch.save(_part(tensors, part), folder / f"{part}.bin")
     return report
 
 
-def _parts(source: Path) -> dict[str, Path]:
-    """Where each part of a bundle is; all that is missing is named at once."""
+def bundle_files(source: Path) -> dict[str, Path]:
+    """The file with the weights of each part of a bundle.
+
+    Raises
+    ------
+    ModelError
+        Files are missing; all of them are named at once.
+    """
     found, missing = {}, []
     for part in TOWERS:
         weights = [source / part / name for name in (*_WEIGHTS, f"{_WEIGHTS[0]}.index.json")]

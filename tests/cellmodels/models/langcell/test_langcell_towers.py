@@ -198,3 +198,21 @@ def test_bio_towers_read_more_genes_than_any_table_of_positions(tiny, bio_kind):
 def test_configurations_that_cannot_be_are_refused(fields, what):
     with pytest.raises(ModelError, match=what):
         LangCellConfig(**fields)
+
+
+@pytest.mark.parametrize("way", ["autocast", "weights"])
+@torch.no_grad()
+def test_bfloat16_stays_near_and_answers_in_fp32(tiny, kind, way):
+    model = tiny(kind)
+    cells, cell_mask = rows((5, 17, 9), 30)
+    texts, text_mask = rows(TEXTS, 20)
+    wanted = model(cells, cell_mask, texts, text_mask)
+    exact = model.match(texts, text_mask, wanted.cell_hidden, cell_mask)
+    if way == "weights":
+        model = model.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=way == "autocast"):
+        found = model(cells, cell_mask, texts, text_mask)
+        logits = model.match(texts, text_mask, found.cell_hidden, cell_mask)
+    assert logits.dtype == found.cell_embedding.dtype == torch.float32
+    assert far(found.cell_embedding, wanted.cell_embedding) < 0.05
+    assert far(logits, exact) < 0.15
