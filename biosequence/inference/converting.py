@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._version import __version__
 from ..atomic import atomic_folder
 from ..errors import ModelError, UsageError
+from .converted_card import model_card
 from .formats import format_names, model_type_of, read_registered, writer_of
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ _BESIDE = {
     "v1": ("init_arguments.json", "config.json"),
 }
 _OURS = ("bioxlstm", "biomamba")
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".ckpt")
 _HF_TOKENIZER = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -258,32 +256,6 @@ def known_tokenizer(source_format: str, config: Any, source: Path) -> BioTokeniz
     return None
 
 
-def model_card(
-    done: Converted, source: Path, config: Any, files: Sequence[Path] | None = None
-) -> str:
-    """README.md of a converted folder: where it came from, and what it is.
-
-    `files` are those with weights; None: all that lie in `source` itself.
-    """
-    facts = {
-        "made from": f"`{source.name}` ({done.source_format})",
-        **{f"sha256 of {name}": f"`{value}`" for name, value in _checksums(source, files).items()},
-        "class": f"`{done.model_class}`",
-        "parameters": f"{done.parameters:,}",
-        "vocabulary": f"{config.vocab_size} tokens",
-        "tokenizer": done.tokenizer or "not known to bioseq; see the source",
-        "converted by": f"bioseq-toolkit {__version__}, `bioseq convert`",
-    }
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    left_out = "\n".join(f"- `{key}`: {why}" for key, why in done.dropped.items())
-    return (
-        f"# {done.folder.name}\n\n| | |\n|---|---|\n{rows}\n\n"
-        f"{len(done.renamed)} tensors were taken over, {len(done.dropped)} left out.\n"
-        + (f"\n{left_out}\n" if left_out else "")
-        + "\nLicence and intended use are those of the checkpoint that it was made from.\n"
-    )
-
-
 def _read(
     source: Path, source_format: str, layout: str | None, legacy: bool | None
 ) -> tuple[str, Any]:
@@ -381,18 +353,3 @@ def _write_tokenizer(tokenizer: BioTokenizer | None, source: Path, partial: Path
         if (folder / name).is_file():
             shutil.copyfile(folder / name, partial / name)
     return None
-
-
-def _checksums(source: Path, files: Sequence[Path] | None) -> dict[str, str]:
-    """sha256 of the files with weights, by name."""
-    folder = source if source.is_dir() else source.parent
-    if files is None:
-        files = [source]
-    if files == [source] and source.is_dir():
-        files = sorted(path for path in source.iterdir() if path.suffix in _WEIGHTS)
-    found = {}
-    for path in files:
-        with path.open("rb") as file:
-            name = path.relative_to(folder).as_posix()
-            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .configuration_langcell import LangCellConfig, LangCellTextConfig
-    from .convert_langcell import bundle_tensors, convert_bundle, convert_geneformer, save_bundle
+    from .convert_langcell import bundle_tensors, convert_bundle, save_bundle
+    from .geneformer import convert_geneformer
     from .modeling_langcell import (
         LangCellForPreTraining,
         LangCellForSequenceClassification,
@@ -33,7 +34,7 @@ _HOMES = {
     "TextEncoding": "outputs",
     "bundle_tensors": "convert_langcell",
     "convert_bundle": "convert_langcell",
-    "convert_geneformer": "convert_langcell",
+    "convert_geneformer": "geneformer",
     "save_bundle": "convert_langcell",
 }
 

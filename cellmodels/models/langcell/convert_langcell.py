@@ -1,12 +1,8 @@
-"""The published LangCell bundle and Geneformer checkpoints as our models, and back."""
-
-# Shapes: V genes.
+"""The published LangCell bundle as a model of ours, and back."""
 
 from __future__ import annotations
 
 import json
-import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,38 +19,18 @@ from biosequence.models.checkpoint import (
     read_json_beside,
     read_tensors,
 )
-from biosequence.models.key_map import KeyReport, tied_head, translate
+from biosequence.models.key_map import KeyReport, translate
 
 from .configuration_langcell import GENE_ROWS, LangCellConfig
-from .key_maps import bundle_rules, geneformer_rules
-from .modeling_langcell import LangCellForPreTraining, LangCellModel
+from .key_maps import bundle_rules
+from .modeling_langcell import LangCellModel
+from .published import BERT_FIELDS, TEXT_FIELDS, cell_fields, not_needed, table_rows
 
 TOWERS = ("cell_bert", "text_bert")
 HEADS = ("cell_proj", "text_proj", "ctm_head")
 """Parts of the bundle: folders, and files of one linear layer."""
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-_BERT_FIELDS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "hidden_act",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "pad_token_id",
-    "layer_norm_eps",
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "initializer_range",
-)
-_TEXT_FIELDS = tuple(name for name in _BERT_FIELDS if name != "type_vocab_size")
-_NOT_NEEDED = {
-    r"(.*[/.])?embeddings\.position_ids": "positions are counted here",
-    r"(.*[/.])?pooler\..*": "towers have no pooling layer here; the projections take its place",
-    r"cls\.seq_relationship\..*": "cells have no next sentence",
-}
 
 
 def convert_bundle(source: str | Path, *, gene_rows: int | None = GENE_ROWS) -> Conversion:
@@ -103,13 +79,15 @@ def convert_bundle_tensors(
     ModelError
         As :func:`convert_bundle`.
     """
-    rows = _rows(tensors, "cell_bert/embeddings.word_embeddings.weight", where)
+    rows = table_rows(tensors, "cell_bert/embeddings.word_embeddings.weight", where)
     if gene_rows is not None and rows != gene_rows:
         raise _other_rows(rows, gene_rows, where)
     shared = tensors.get("cell_proj/weight")
+    words = table_rows(tensors, "text_bert/embeddings.word_embeddings.weight", where)
+    text_fields = {name: text_config[name] for name in TEXT_FIELDS if name in text_config}
     config = LangCellConfig(
-        cell_config=_cell_fields(cell_config, rows),
-        text_config=_text_fields(text_config, tensors, where),
+        cell_config=cell_fields(cell_config, rows),
+        text_config=text_fields | {"vocab_size": words},
         projection_dim=256 if shared is None else shared.shape[0],
     )
     done, report = translate(
@@ -117,65 +95,9 @@ def convert_bundle_tensors(
         bundle_rules(),
         expected_shapes(LangCellModel, config),
         where=where,
-        dropped=_dropped(tensors),
+        dropped=not_needed(tensors),
     )
     return Conversion(config, LangCellModel, done, report)
-
-
-def convert_geneformer(
-    source: str | Path,
-    *,
-    text_config: Mapping[str, Any] | None = None,
-    add_cls: bool | None = None,
-) -> Conversion:
-    """A Geneformer checkpoint as a :class:`LangCellForPreTraining` that has yet to learn texts.
-
-    Cell tower and masked-gene head are the checkpoint's; the text tower, the projections and the
-    matching head are new, the same every time, and a warning says so.
-
-    Parameters
-    ----------
-    source
-        Folder with config.json and the weights of transformers' ``BertForMaskedLM``.
-    text_config
-        Fields of :class:`LangCellTextConfig`; default: the published sizes.
-    add_cls
-        Append a row for ``<cls>``, the mean of all genes. None: where the table has the rows of
-        the published vocabulary, which lacks it.
-
-    Raises
-    ------
-    ModelError
-        The checkpoint is damaged or of another kind.
-    """
-    tensors, path = read_tensors(source)
-    where = str(path)
-    theirs = read_json_beside(path, ("config.json",))
-    if theirs is None:
-        raise _no_config(path.parent)
-    tokens = "bert.embeddings.word_embeddings.weight"
-    rows = _rows(tensors, tokens, where)
-    tied, copies = tied_head(tensors, "cls.predictions.decoder.weight", tokens)
-    if "cls.predictions.decoder.bias" in tensors and "cls.predictions.bias" in tensors:
-        copies["cls.predictions.bias"] = "transformers reads cls.predictions.decoder.bias"
-    if add_cls or (add_cls is None and rows == GENE_ROWS - 1):
-        tensors = tensors | {key: _with_mean(tensors[key]) for key in _by_gene(tensors)}
-        rows += 1
-    config = LangCellConfig(
-        cell_config=_cell_fields(theirs, rows),
-        text_config=dict(text_config or {}),
-        tie_word_embeddings=tied,
-    )
-    rules = geneformer_rules()
-    wanted = expected_shapes(LangCellForPreTraining, config)
-    known = {k: v for k, v in wanted.items() if any(r.rename(k, back=True) for r in rules)}
-    done, report = translate(tensors, rules, known, where=where, dropped=_dropped(tensors) | copies)
-    new = _new_tensors(config, wanted.keys() - known.keys())
-    warnings.warn(
-        f"Geneformer knows no texts: {len(new)} tensors of the text side are new and untrained.",
-        stacklevel=2,
-    )
-    return Conversion(config, LangCellForPreTraining, done | new, report)
 
 
 def bundle_tensors(model: nn.Module) -> tuple[dict[str, Tensor], KeyReport]:
@@ -274,16 +196,6 @@ def bundle_files(source: Path) -> dict[str, Path]:
     return found
 
 
-def _rows(tensors: Mapping[str, Tensor], key: str, where: str) -> int:
-    if key not in tensors:
-        raise ModelError(
-            "The checkpoint has no table of genes.",
-            where=f"{where}: no {key}, first key {next(iter(tensors), 'none')}",
-            fix="Give a LangCell bundle, or Geneformer as transformers' BertForMaskedLM.",
-        )
-    return tensors[key].shape[0]
-
-
 def _other_rows(rows: int, wanted: int, where: str) -> ModelError:
     why = f"The gene table has {rows:,} rows, not {wanted:,}"
     if rows == wanted - 1:
@@ -296,55 +208,6 @@ def _other_rows(rows: int, wanted: int, where: str) -> ModelError:
     )
 
 
-def _no_config(folder: Path) -> ModelError:
-    return ModelError(
-        "There is no config.json beside the weights, so the number of heads is not known.",
-        where=str(folder),
-        fix="Fetch the config.json that was saved with this checkpoint.",
-    )
-
-
-def _cell_fields(config: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    fields = {name: config[name] for name in _BERT_FIELDS if name in config}
-    # The published configuration may count the vocabulary without <cls>; the table decides.
-    return fields | {"model_type": "bert", "vocab_size": rows}
-
-
-def _text_fields(
-    config: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str
-) -> dict[str, Any]:
-    fields = {name: config[name] for name in _TEXT_FIELDS if name in config}
-    return fields | {
-        "vocab_size": _rows(tensors, "text_bert/embeddings.word_embeddings.weight", where)
-    }
-
-
-def _dropped(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    return {
-        key: why
-        for key in tensors
-        for pattern, why in _NOT_NEEDED.items()
-        if re.fullmatch(pattern, key)
-    }
-
-
-def _by_gene(tensors: Mapping[str, Tensor]) -> list[str]:
-    names = ("bert.embeddings.word_embeddings.weight", "cls.predictions.bias")
-    return [key for key in tensors if key in names or key.startswith("cls.predictions.decoder.")]
-
-
-def _with_mean(table: Tensor) -> Tensor:
-    return torch.cat((table, table.mean(0, keepdim=True)))
-
-
-def _new_tensors(config: LangCellConfig, names: set[str]) -> dict[str, Tensor]:
-    # The caller's random numbers are left as they were.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        state = LangCellForPreTraining(config).state_dict()
-    return {name: state[name] for name in sorted(names)}
-
-
 def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
     start = f"{part}/"
     return {
@@ -354,9 +217,9 @@ def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
 
 def _their_config(config: LangCellConfig, part: str) -> dict[str, Any]:
     if part == "cell_bert":
-        ours, names, more = config.cell_config, _BERT_FIELDS, {}
+        ours, names, more = config.cell_config, BERT_FIELDS, {}
     else:
-        ours, names = config.text_config, _TEXT_FIELDS
+        ours, names = config.text_config, TEXT_FIELDS
         more = {"add_cross_attention": True, "encoder_width": ours.encoder_width}
     fields = {name: getattr(ours, name) for name in names}
     return fields | more | {"architectures": ["BertModel"], "model_type": "bert"}

@@ -13,7 +13,8 @@ from cellmodels.tokenizers import GeneRankTokenizer
 
 from . import modeling_langcell
 from .configuration_langcell import GENE_ROWS
-from .convert_langcell import bundle_files, convert_bundle, convert_geneformer, write_bundle
+from .convert_langcell import bundle_files, convert_bundle, write_bundle
+from .geneformer import convert_geneformer
 from .processing_langcell import LangCellProcessor, load_text_tokenizer
 
 TOKENS = ("token_dictionary.json", "geneformer_token_dictionary.json")

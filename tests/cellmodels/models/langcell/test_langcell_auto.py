@@ -96,3 +96,13 @@ def test_the_room_is_light_to_import():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_only_matrices_decay(tiny, kind):
+    from biosequence.models import no_decay_names
+
+    model = tiny(kind, head="ForPreTraining")
+    names = no_decay_names(model)
+    for name, parameter in model.named_parameters():
+        small = parameter.ndim == 1 or name.endswith(("A_log", "mixer.bias"))
+        assert (name in names) == small, name

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForPreTraining, BertConfig, BertForMaskedLM
 
 from biosequence.errors import InputError, ModelError
-from cellmodels.models.langcell.convert_langcell import (
+from cellmodels.models.langcell import (
     bundle_tensors,
     convert_bundle,
     convert_geneformer,
@@ -243,7 +243,7 @@ def test_safetensors_serve_for_every_part(bundle, golden):
 
 
 def test_what_is_no_geneformer_is_refused(bundle, geneformer, tmp_path):
-    with pytest.raises(ModelError, match="no table of genes"):
+    with pytest.raises(ModelError, match="no table of tokens"):
         convert_geneformer(bundle / "cell_bert")
     _, folder = geneformer()
     (folder / "config.json").unlink()
