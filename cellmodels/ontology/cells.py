@@ -47,8 +47,8 @@ class CellOntology(TermGraph):
 
         Examples
         --------
-        >>> cell_ontology().abbreviations("CL:0002075")[:2]
-        (('brush', ''), ('brush', 'respiratory system'))
+        >>> cell_ontology().abbreviations("CL:0002075")[0]
+        ('brush', 'respiratory system')
         """
         return self._abbreviations.get(self.current_id(term), ())
 

@@ -77,7 +77,7 @@ def cell_facts(cl_id: str, organism: str | None = None) -> CellFacts:
     --------
     >>> facts = cell_facts("CL:0000786", "mouse")
     >>> facts.name, facts.parents, facts.markers[:2]
-    ('plasma cell', ('antibody secreting cell',), ('Jchain', 'Mzb1'))
+    ('plasma cell', ('lymphocyte of B lineage',), ('Jchain', 'Igha'))
     """
     organism = organism or "human"
     if organism not in ORGANISMS:
@@ -92,7 +92,7 @@ def cell_facts(cl_id: str, organism: str | None = None) -> CellFacts:
         cl_id=term,
         name=ontology.name(term),
         synonyms=ontology.synonyms(term),
-        abbreviations=ontology.abbreviations(term),
+        abbreviations=_abbreviations(ontology, term),
         parents=tuple(map(ontology.name, parents)),
         ancestors=tuple(ontology.name(a) for a in above if a not in parents),
         lineage=ontology.lineage(term),
@@ -101,6 +101,16 @@ def cell_facts(cl_id: str, organism: str | None = None) -> CellFacts:
         markers=markers,
         markers_of=ontology.name(markers_of) if markers_of else "",
     )
+
+
+def _abbreviations(ontology: CellOntology, term: str) -> tuple[tuple[str, str], ...]:
+    """What the field writes, without the few labels that are another type's own name."""
+    found = []
+    for label, tissue in ontology.abbreviations(term):
+        match = ontology.resolve(label, tissue=tissue or None)
+        if match is not None and match.id == term:
+            found.append((label, tissue))
+    return tuple(found)
 
 
 def _telling_parents(ontology: CellOntology, term: str) -> tuple[str, ...]:

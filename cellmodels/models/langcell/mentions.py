@@ -37,9 +37,9 @@ def mentions(text: str, organism: str) -> Mentions:
 
     Examples
     --------
-    >>> found = mentions("weird alveolar macrophages of the lung with SPP1", "human")
+    >>> found = mentions("odd macrophages stuck in the lung, SPP1 high", "human")
     >>> cell_ontology().name(found.kind), found.tissues, found.genes
-    ('alveolar macrophage', ('UBERON:0002048',), ('SPP1',))
+    ('macrophage', ('UBERON:0002048',), ('SPP1',))
     """
     left: list[str | None] = list(text.split())
     whole = cell_ontology().resolve(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from biosequence.errors import UsageError
@@ -43,16 +42,14 @@ def identity_text(cl_id: str, *, tissue: str | None = None, organism: str | None
 
     Examples
     --------
-    >>> identity_text("CL:0000786", tissue="PBMC", organism="mouse")[:75]
-    'plasma cell. Also called plasma B cell; plasma B-cell; plasmacyte. A kind of'
+    >>> identity_text("CL:0000786", tissue="PBMC", organism="mouse")[:76]
+    'plasma cell. Also called plasma B cell; plasmacyte; plasmocyte. A kind of ly'
     """
     facts = cell_facts(cl_id, organism)
     return describe(replace(facts, tissues=(place_name(tissue),)) if tissue else facts)
 
 
-def candidate_text(
-    text: str, *, tissue: str | None = None, organism: str | None = None
-) -> str:
+def candidate_text(text: str, *, tissue: str | None = None, organism: str | None = None) -> str:
     """A free description as it stands, and what the words in it that are known add.
 
     Cell types that its words name give the kind and the lineage (what several have in common),
@@ -108,22 +105,38 @@ def describe(facts: CellFacts) -> str:
     >>> describe(CellFacts(cl_id="", name="", parents=("T cell",), markers=("FOXP3", "IL2RA")))
     'A kind of T cell. Expresses FOXP3, IL2RA.'
     """
+    facts = shown(facts)
     sentences = []
     if facts.name:
         sentences.append(facts.name)
     if facts.synonyms:
-        sentences.append(f"Also called {'; '.join(_shortest(facts.synonyms))}")
+        sentences.append(f"Also called {'; '.join(facts.synonyms)}")
     if facts.parents:
         sentences.append(f"A kind of {' and '.join(facts.parents)}")
-    if facts.lineage not in ("", "other", facts.name):
-        sentences.append(f"Lineage: {_joined(facts.lineage, facts.compartment)}")
+    if facts.lineage:
+        own = facts.compartment in ("", facts.lineage)
+        coarse = facts.lineage if own else f"{facts.lineage}, {facts.compartment}"
+        sentences.append(f"Lineage: {coarse}")
     if facts.tissues:
-        sentences.append(f"Found in {', '.join(facts.tissues[:MOST_TISSUES])}")
+        sentences.append(f"Found in {', '.join(facts.tissues)}")
     if facts.markers:
-        genes = ", ".join(facts.markers[:MOST_MARKERS])
         as_what = f"As {facts.markers_of}, expresses" if facts.markers_of else "Expresses"
-        sentences.append(f"{as_what} {genes}")
+        sentences.append(f"{as_what} {', '.join(facts.markers)}")
     return "".join(f"{sentence}. " for sentence in sentences).rstrip()
+
+
+def shown(facts: CellFacts) -> CellFacts:
+    """The facts that a description has room for, and that say more than the name."""
+    # Long synonyms repeat the name's words; short ones are what people write.
+    short = sorted(facts.synonyms, key=len)[:MOST_SYNONYMS]
+    silent = facts.lineage in ("other", facts.name)
+    return replace(
+        facts,
+        synonyms=tuple(sorted(short)),
+        lineage="" if silent else facts.lineage,
+        tissues=facts.tissues[:MOST_TISSUES],
+        markers=facts.markers[:MOST_MARKERS],
+    )
 
 
 def place_name(tissue: str) -> str:
@@ -136,12 +149,3 @@ def place_name(tissue: str) -> str:
     """
     match = tissue_ontology().resolve(tissue)
     return match.name if match else tissue.strip()
-
-
-def _shortest(synonyms: Sequence[str]) -> list[str]:
-    # Long synonyms repeat the name's words; short ones are what people write.
-    return sorted(sorted(synonyms, key=len)[:MOST_SYNONYMS])
-
-
-def _joined(lineage: str, compartment: str) -> str:
-    return lineage if compartment in ("", lineage) else f"{lineage}, {compartment}"
