@@ -1,4 +1,4 @@
-"""`--method langcell`: candidates in words, on the whole pipeline, with a model that was trained."""
+"""`--method langcell`: candidates in words, the whole pipeline, and a model that was trained."""
 
 from __future__ import annotations
 
