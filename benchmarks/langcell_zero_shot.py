@@ -24,7 +24,7 @@ from measured import conditions, run
 from scipy import sparse
 from synthetic import Profiles, draw_counts, make_profiles, write_cells
 
-GENES, LENGTH = 4_000, 256
+GENES, LENGTH = 4_000, 128
 WIDTH = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 TEXT = {**WIDTH, "intermediate_size": 256, "initializer_range": 0.15}
 TOWERS: dict[str, dict[str, Any]] = {
