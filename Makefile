@@ -77,7 +77,7 @@ wheel: $(VENV)/.ready-test
 # An hour or more and some gigabytes in the temporary folder; benchmarks/README.md has smaller sizes.
 bench: $(VENV)/.ready-bench
 	@set -e; for script in benchmarks/annotate_*.py benchmarks/tokenizers_*.py \
-	    benchmarks/kernels_*.py benchmarks/long_*.py \
+	    benchmarks/kernels_*.py benchmarks/langcell_tokenize.py benchmarks/long_*.py \
 	    benchmarks/training_*.py; do \
 	    echo "$$script"; $(BIN)/python "$$script"; done
 

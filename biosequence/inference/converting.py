@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._version import __version__
 from ..atomic import atomic_folder
 from ..errors import ModelError, UsageError
+from .converted_card import model_card
+from .formats import format_names, model_type_of, read_registered, writer_of
 
 if TYPE_CHECKING:
+    from ..models.key_map import KeyReport
     from ..tokenizers import BioTokenizer
 
 FORMATS = (
@@ -28,7 +28,7 @@ FORMATS = (
     "caduceus",
     "protmamba",
 )
-"""Published formats; "auto" tells them from the checkpoint's keys."""
+"""Published sequence models; "auto" tells them from the checkpoint's keys."""
 TARGETS = ("bioseq", "hf")
 SLSTM_LAYOUTS = ("cuda", "vanilla")
 
@@ -45,7 +45,6 @@ _BESIDE = {
     "v1": ("init_arguments.json", "config.json"),
 }
 _OURS = ("bioxlstm", "biomamba")
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".ckpt")
 _HF_TOKENIZER = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -103,6 +102,17 @@ class Converted:
         }
 
 
+@dataclass
+class _Opened:
+    """A model that is to be written, and where it came from."""
+
+    source_format: str
+    model: Any
+    tokenizer: Any
+    report: KeyReport
+    files: list[Path] | None = None
+
+
 def convert_checkpoint(
     source: str | Path,
     folder: str | Path,
@@ -124,9 +134,12 @@ def convert_checkpoint(
     folder
         The folder to make.
     source_format
-        One of :data:`FORMATS`; a name that contradicts the keys is refused.
+        One of :data:`FORMATS` or of those that were registered
+        (:func:`~biosequence.inference.formats.register_format`); a name that contradicts the keys
+        is refused.
     target
-        "bioseq", or "hf": transformers' Mamba, Mamba-2, FalconMamba or xLSTM.
+        "bioseq", or "hf": transformers' Mamba, Mamba-2, FalconMamba or xLSTM, or what a
+        registered writer writes.
     slstm_layout
         "cuda" or "vanilla": what wrote the sLSTM weights (published checkpoints: cuda).
     legacy_rc_head_flip
@@ -152,7 +165,7 @@ def convert_checkpoint(
     ('hf', 'BioMambaForCausalLM', 'backbone.embeddings.weight -> backbone.embed.tokens.weight')
     """
     for option, given, allowed in (
-        ("source_format", source_format, FORMATS),
+        ("source_format", source_format, (*FORMATS, *format_names())),
         ("target", target, TARGETS),
         ("slstm_layout", slstm_layout, (None, *SLSTM_LAYOUTS)),
     ):
@@ -166,30 +179,28 @@ def convert_checkpoint(
     from .loading import silent_transformers
 
     with atomic_folder(folder) as partial:
-        if _is_ours(source):
-            found, model, renamed, dropped = _ours(source, source_format, target)
-            tokenizer = model.tokenizer
-            model = model.model
+        writer = writer_of(source)
+        if writer is not None or _is_ours(source):
+            _check_way_back(source, source_format, target)
+        if writer is not None:
+            model, report = writer(source, partial)
+            opened = _Opened("bioseq", model, None, report)
         else:
-            found, conversion = _read(source, source_format, slstm_layout, legacy_rc_head_flip)
-            model = conversion.model()
-            renamed, dropped = conversion.report.renamed, conversion.report.dropped
-            tokenizer = known_tokenizer(found, model.config, source)
-        if target == "hf":
-            model = _as_transformers(model)
-        with silent_transformers():
-            model.save_pretrained(partial)
-        name = _write_tokenizer(tokenizer, source, partial)
+            opened = _opened(source, source_format, target, slstm_layout, legacy_rc_head_flip)
+            if target == "hf":
+                opened.model = _as_transformers(opened.model)
+            with silent_transformers():
+                opened.model.save_pretrained(partial)
         done = Converted(
             Path(folder),
-            found,
-            type(model).__name__,
-            sum(value.numel() for value in model.parameters()),
-            name,
-            list(renamed),
-            dict(dropped),
+            opened.source_format,
+            type(opened.model).__name__,
+            sum(value.numel() for value in opened.model.parameters()),
+            _write_tokenizer(opened.tokenizer, source, partial),
+            list(opened.report.renamed),
+            dict(opened.report.dropped),
         )
-        card = model_card(done, source, model.config)
+        card = model_card(done, source, opened.model.config, opened.files)
         (partial / "README.md").write_text(card, encoding="utf-8")
     return done
 
@@ -218,10 +229,11 @@ def detect_format(tensors: Mapping[str, Any], *, where: str = "checkpoint") -> s
         if found == "large" and "backbone.embeddings.weight" in tensors:
             return "hf"
         return _FORMAT_OF[found]
+    known = ", ".join((*FORMATS[1:], *format_names()))
     raise ModelError(
         "The checkpoint is of no format that is known.",
         where=f"{where}: first key {next(iter(tensors), 'none')}",
-        fix=f"Known are {', '.join(FORMATS[1:])}. Give the file with the model's weights.",
+        fix=f"Known are {known}. Give the file with the model's weights.",
     )
 
 
@@ -242,27 +254,6 @@ def known_tokenizer(source_format: str, config: Any, source: Path) -> BioTokeniz
         if learned.is_file() and "token2label" in learned.read_text(encoding="utf-8"):
             return LegacySmilesTokenizer.from_json(learned)
     return None
-
-
-def model_card(done: Converted, source: Path, config: Any) -> str:
-    """README.md of a converted folder: where it came from, and what it is."""
-    facts = {
-        "made from": f"`{source.name}` ({done.source_format})",
-        **{f"sha256 of {name}": f"`{value}`" for name, value in _checksums(source).items()},
-        "class": f"`{done.model_class}`",
-        "parameters": f"{done.parameters:,}",
-        "vocabulary": f"{config.vocab_size} tokens",
-        "tokenizer": done.tokenizer or "not known to bioseq; see the source",
-        "converted by": f"bioseq-toolkit {__version__}, `bioseq convert`",
-    }
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    left_out = "\n".join(f"- `{key}`: {why}" for key, why in done.dropped.items())
-    return (
-        f"# {done.folder.name}\n\n| | |\n|---|---|\n{rows}\n\n"
-        f"{len(done.renamed)} tensors were taken over, {len(done.dropped)} left out.\n"
-        + (f"\n{left_out}\n" if left_out else "")
-        + "\nLicence and intended use are those of the checkpoint that it was made from.\n"
-    )
 
 
 def _read(
@@ -305,24 +296,44 @@ def _read(
 
 
 def _is_ours(source: Path) -> bool:
-    path = source / "config.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8")).get("model_type") in _OURS
-    except (OSError, ValueError, AttributeError):
-        return False
+    return model_type_of(source) in _OURS
 
 
-def _ours(source: Path, source_format: str, target: str) -> tuple[str, Any, list, dict]:
-    from .loading import load_model
-
+def _check_way_back(source: Path, source_format: str, target: str) -> None:
     if source_format != "auto" or target == "bioseq":
         raise UsageError(
             "The folder is in our own format already.",
             where=str(source),
-            fix="Give a published checkpoint, or --to hf to go back to transformers.",
+            fix="Give a published checkpoint, or --to hf to go back to what was published.",
         )
-    loaded = load_model(source, device="cpu")
-    return "bioseq", loaded, [], {}
+
+
+def _opened(
+    source: Path, source_format: str, target: str, layout: str | None, legacy: bool | None
+) -> _Opened:
+    from ..models.key_map import KeyReport
+    from .loading import load_model
+
+    if _is_ours(source):
+        loaded = load_model(source, device="cpu")
+        return _Opened("bioseq", loaded.model, loaded.tokenizer, KeyReport())
+    registered = read_registered(source, source_format)
+    if registered is None:
+        found, conversion = _read(source, source_format, layout, legacy)
+        model = conversion.model()
+        tokenizer = known_tokenizer(found, model.config, source)
+        return _Opened(found, model, tokenizer, conversion.report)
+    found, published = registered
+    if target == "hf" or layout is not None or legacy is not None:
+        raise UsageError(
+            f"Checkpoints of the format {found!r} become folders of ours, without other options.",
+            where=str(source),
+            fix="Leave --to and the options of xLSTM checkpoints out.",
+        )
+    conversion = published.conversion
+    return _Opened(
+        found, conversion.model(), published.tokenizer, conversion.report, published.files
+    )
 
 
 def _as_transformers(model: Any) -> Any:
@@ -342,15 +353,3 @@ def _write_tokenizer(tokenizer: BioTokenizer | None, source: Path, partial: Path
         if (folder / name).is_file():
             shutil.copyfile(folder / name, partial / name)
     return None
-
-
-def _checksums(source: Path) -> dict[str, str]:
-    """sha256 of the files with weights, by name."""
-    files = [source]
-    if source.is_dir():
-        files = sorted(path for path in source.iterdir() if path.suffix in _WEIGHTS)
-    found = {}
-    for path in files:
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import init_empty_weights
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -37,7 +38,8 @@ class Conversion:
     def model(self) -> nn.Module:
         """The model in evaluation mode; its weights are `tensors`, in their dtype."""
         # Built without memory and filled with the tensors themselves: one copy of a large model.
-        with torch.device("meta"):
+        # Buffers that no checkpoint holds, such as counts of positions, must be real.
+        with init_empty_weights(include_buffers=False):
             model = self.model_class(self.config)
         model.load_state_dict(self.tensors, assign=True, strict=False)
         model.tie_weights()

@@ -75,6 +75,14 @@ class GeneTable:
         """``"coding"``, ``"lncRNA"``, ``"pseudogene"``, ...; None for what is no current symbol."""
         return self._class_of.get(symbol)
 
+    @cached_property
+    def ensembl_ids(self) -> dict[str, tuple[str, ...]]:
+        """All Ensembl ids of each current symbol, retired ones of that name too; ascending."""
+        found: dict[str, list[str]] = {}
+        for ensembl_id, symbol in sorted(self._of_id.items()):
+            found.setdefault(symbol, []).append(ensembl_id)
+        return {symbol: tuple(ids) for symbol, ids in found.items()}
+
     def find(self, name: str) -> tuple[str, str]:
         """The official symbol of a name, and the name space in which it was found.
 

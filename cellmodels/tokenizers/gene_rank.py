@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 
-from biosequence.errors import InputError, UsageError
+from biosequence.errors import InputError, ModelError, UsageError
 from biosequence.tokenizers import BioTokenizer, Vocabulary
 from biosequence.tokenizers.huggingface import Splitting
 from biosequence.tokenizers.padding import check_choice
@@ -155,8 +155,15 @@ class GeneRankTokenizer(BioTokenizer):
 
     @classmethod
     def _reopen(cls, folder: Path, options: Mapping[str, Any], vocabulary: Vocabulary) -> Self:
-        medians_V = medians_of(vocabulary, read_dictionary(folder / MEDIANS))
-        return cls(vocabulary, medians_V, **options)
+        try:
+            medians_V = medians_of(vocabulary, read_dictionary(folder / MEDIANS))
+            return cls(vocabulary, medians_V, **options)
+        except InputError as error:
+            raise ModelError(
+                f"The medians of the tokenizer cannot be used. {error.what}",
+                where=str(folder / MEDIANS),
+                fix="Save the tokenizer again with its save method.",
+            ) from error
 
 
 def _checked(medians_V: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:

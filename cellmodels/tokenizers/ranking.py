@@ -12,10 +12,6 @@ from typing import overload
 import numpy as np
 import scipy.sparse as sp
 
-from biosequence.kernels.parallel import share_out
-
-from .ranking_loops import close_gaps, rank_rows
-
 # Turns of the sort for each stored value, roughly: what is worth a second thread.
 _TURNS = 16
 
@@ -83,6 +79,11 @@ def rank(
     most
         Most ids in a row, `first` included.
     """
+    # Torch and numba are for those who rank cells, not for those who open a tokenizer.
+    from biosequence.kernels.parallel import share_out
+
+    from .ranking_loops import close_gaps, rank_rows
+
     num_rows = block_NV.shape[0]
     values_Z = block_NV.data if block_NV.dtype == np.float64 else block_NV.data.astype(np.float32)
     led = int(first >= 0)

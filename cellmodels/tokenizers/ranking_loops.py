@@ -10,13 +10,14 @@ import numpy as np
 
 from biosequence.kernels.compiling import compiled
 
-# Of a positive float64's 63 bits the upper 33 are sorted, in three passes of 11; the lower 30
-# differ only between values within 2**-22 of each other, which are put in order afterwards.
-_LOW, _DIGIT, _PLACE = np.uint64(30), np.uint64(11), np.uint64(31)
-_LARGEST = np.uint64(2**63 - 1)
-_ONE, _SIX = np.uint64(1), np.uint64(6)
-_DIGIT_MASK, _PLACE_MASK = np.uint64(2**11 - 1), np.uint64(2**31 - 1)
-_DIGITS = 2**11
+# A row's keys span so many bits of a float64; the upper ones are sorted, in passes of one digit.
+# What differs in the lower ones only, by about a millionth, is put in order afterwards.
+_DIGIT_BITS, _PASSES = 8, 3
+_DIGITS = 2**_DIGIT_BITS
+_SORTED = np.uint64(2 ** (_DIGIT_BITS * _PASSES))
+_DIGIT, _DIGIT_MASK = np.uint64(_DIGIT_BITS), np.uint64(_DIGITS - 1)
+_PLACE, _PLACE_MASK = np.uint64(32), np.uint64(2**32 - 1)
+_ONE = np.uint64(1)
 
 # A power of two times a de Bruijn number has another top six bits for each power.
 _DE_BRUIJN, _TOP = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
@@ -37,7 +38,7 @@ def rank_rows(
     keys_K = np.empty(num_tokens)
     packed_K = np.empty(num_tokens, dtype=np.uint64)
     spare_K = np.empty(num_tokens, dtype=np.uint64)
-    counts = np.empty((3, _DIGITS), dtype=np.int64)
+    counts = np.empty((_PASSES, _DIGITS), dtype=np.int64)
     for row in range(start, end):
         for place in range(indptr[row], indptr[row + 1]):
             token, value = token_V[columns_Z[place]], values_Z[place]
@@ -78,14 +79,20 @@ def _list_tokens(found_W, sums_T, medians_T, tokens_K, keys_K):
 def _sort(size, keys_K, packed_K, spare_K, counts):
     """Places of the keys, the highest key first, equal keys in their order; in the lower bits."""
     bits_K = keys_K.view(np.uint64)
+    highest, lowest = bits_K[0], bits_K[0]
+    for place in range(1, size):
+        highest, lowest = max(highest, bits_K[place]), min(lowest, bits_K[place])
+    low = np.uint64(0)
+    while (highest - lowest) >> low >= _SORTED:
+        low += _ONE
     counts[:] = 0
     for place in range(size):
-        upper = (_LARGEST - bits_K[place]) >> _LOW
+        upper = (highest - bits_K[place]) >> low
         packed_K[place] = (upper << _PLACE) | np.uint64(place)
-        for turn in range(3):
+        for turn in range(_PASSES):
             counts[turn, np.int64((upper >> (np.uint64(turn) * _DIGIT)) & _DIGIT_MASK)] += 1
     source_K, target_K = packed_K, spare_K
-    for turn in range(3):
+    for turn in range(_PASSES):
         total = 0
         for digit in range(_DIGITS):
             count = counts[turn, digit]
@@ -100,6 +107,8 @@ def _sort(size, keys_K, packed_K, spare_K, counts):
         source_K, target_K = target_K, source_K
     for place in range(1, size):
         item = source_K[place]
+        if source_K[place - 1] >> _PLACE != item >> _PLACE:
+            continue
         key, free = keys_K[np.int64(item & _PLACE_MASK)], place
         while (
             free > 0

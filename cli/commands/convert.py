@@ -21,6 +21,8 @@ FORMATS = (
     "mamba-ssm",
     "caduceus",
     "protmamba",
+    "langcell",
+    "geneformer",
 )
 SECTIONS = {
     "What is written": ("output", "target"),
@@ -45,7 +47,7 @@ SECTIONS = {
     type=click.Choice(["bioseq", "hf"]),
     default="bioseq",
     show_default=True,
-    help="hf: the layout of transformers' Mamba, Mamba-2, FalconMamba or xLSTM.",
+    help="hf: transformers' Mamba, Mamba-2, FalconMamba or xLSTM; LangCell's published bundle.",
 )
 @click.option(
     "--from",
@@ -71,13 +73,15 @@ SECTIONS = {
 def command(session: Session, input: Path, output: Path, **given: Any) -> None:
     """Open published checkpoints with bioseq and transformers.
 
-    INPUT is a checkpoint file (.ckpt, .pt, .bin, .safetensors), a folder with one, or, with
-    --to hf, a folder of bioseq. What became of every key is printed. Nothing that a checkpoint
-    contains is ever run.
+    INPUT is a checkpoint file (.ckpt, .pt, .bin, .safetensors), a folder with one or with the
+    parts of LangCell, or, with --to hf, a folder of bioseq. What became of every key is printed.
+    Nothing that a checkpoint contains is ever run.
     """
     with steady_output(session):
         from biosequence.inference import convert_checkpoint
+        from cellmodels.models import register_formats
 
+        register_formats()
         done = convert_checkpoint(input, output, **given)
     for line in done.lines():
         session.say(line)

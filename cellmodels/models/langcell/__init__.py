@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .configuration_langcell import LangCellConfig, LangCellTextConfig
+    from .convert_langcell import bundle_tensors, convert_bundle, save_bundle
+    from .geneformer import convert_geneformer
     from .modeling_langcell import (
         LangCellForPreTraining,
         LangCellForSequenceClassification,
         LangCellModel,
     )
     from .outputs import CellEncoding, LangCellOutput, TextEncoding
+    from .processing_langcell import LangCellProcessor
 
 _HOMES = {
     "CellEncoding": "outputs",
@@ -26,8 +29,13 @@ _HOMES = {
     "LangCellForSequenceClassification": "modeling_langcell",
     "LangCellModel": "modeling_langcell",
     "LangCellOutput": "outputs",
+    "LangCellProcessor": "processing_langcell",
     "LangCellTextConfig": "configuration_langcell",
     "TextEncoding": "outputs",
+    "bundle_tensors": "convert_langcell",
+    "convert_bundle": "convert_langcell",
+    "convert_geneformer": "geneformer",
+    "save_bundle": "convert_langcell",
 }
 
 __all__ = [
@@ -37,8 +45,13 @@ __all__ = [
     "LangCellForSequenceClassification",
     "LangCellModel",
     "LangCellOutput",
+    "LangCellProcessor",
     "LangCellTextConfig",
     "TextEncoding",
+    "bundle_tensors",
+    "convert_bundle",
+    "convert_geneformer",
+    "save_bundle",
 ]
 
 

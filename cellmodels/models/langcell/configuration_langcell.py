@@ -165,6 +165,11 @@ class LangCellConfig(PreTrainedConfig):
                 "Choose one above 0, such as 0.05.",
             )
 
+    @property
+    def vocab_size(self) -> int:
+        """Tokens of the cell tower, which a trainer compares with those of its tokenizer."""
+        return self.cell_config.vocab_size
+
 
 def _cell_config(given: dict[str, Any] | PreTrainedConfig | None) -> PreTrainedConfig:
     if isinstance(given, PreTrainedConfig):

@@ -50,6 +50,19 @@ def test_official_symbol_is_its_own_official_symbol():
     assert official_symbol("no such gene", "human") is None
 
 
+@pytest.mark.parametrize("organism", ["human", "mouse"])
+def test_every_ensembl_id_of_a_symbol_leads_back_to_it(organism):
+    table = gene_table(organism)
+    ids = table.ensembl_ids
+    for symbol in sorted(ids)[::50]:
+        assert list(ids[symbol]) == sorted(ids[symbol])
+        assert all(table.find(one)[0] == symbol for one in ids[symbol])
+
+
+def test_a_symbol_of_two_ensembl_ids_has_both():
+    assert gene_table("human").ensembl_ids["MATR3"] == ("ENSG00000015479", "ENSG00000280987")
+
+
 def test_gene_table_of_an_unknown_organism_is_wrong_usage():
     with pytest.raises(UsageError, match="fly"):
         gene_table("fly")
