@@ -40,6 +40,25 @@ class CellOntology(TermGraph):
         """Terms that gather unrelated cells by one property ("secretory cell"): no answers."""
         return frozenset(row["cl_id"] for row in read_tsv("property_classes.tsv"))
 
+    def abbreviations(self, term: str) -> tuple[tuple[str, str], ...]:
+        """What the field writes for a term, each with the tissue where it means that.
+
+        The tissue is "" where the label means the term anywhere.
+
+        Examples
+        --------
+        >>> cell_ontology().abbreviations("CL:0002075")[0]
+        ('brush', 'respiratory system')
+        """
+        return self._abbreviations.get(self.current_id(term), ())
+
+    @cached_property
+    def _abbreviations(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        labels: dict[str, set[tuple[str, str]]] = {}
+        for row in read_tsv("abbreviations.tsv"):
+            labels.setdefault(row["cl_id"], set()).add((row["label"], row["tissue"]))
+        return {term: tuple(sorted(found)) for term, found in labels.items()}
+
     def _answerable(self, terms: frozenset[str]) -> frozenset[str]:
         return terms - self.property_classes or terms
 

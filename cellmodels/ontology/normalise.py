@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_GREEK = {
+GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta",
     "η": "eta", "θ": "theta", "κ": "kappa", "λ": "lambda", "μ": "mu", "ω": "omega",
 }  # fmt: skip
@@ -101,7 +101,7 @@ def bag_of(found: tuple[str, ...]) -> tuple[str, ...]:
 
 def _ascii(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).replace("–", "-").replace("−", "-").replace("’", "'")
-    for letter, name in _GREEK.items():
+    for letter, name in GREEK.items():
         text = text.replace(letter, f" {name} ")
     # Letters lose their marks ("Müller", "Schwann" in French texts), as names are often retyped.
     parts = unicodedata.normalize("NFD", text)

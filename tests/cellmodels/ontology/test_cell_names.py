@@ -261,3 +261,23 @@ def test_tissue_may_be_given_as_id_or_name_or_part(ontology):
 def test_suggestions_hold_the_name_that_was_meant(ontology):
     assert "macrophage" in ontology.suggest("makrofage")
     assert len(ontology.suggest("monocyt", n=5)) <= 5
+
+
+def test_what_the_field_writes_for_a_type_resolves_to_it() -> None:
+    ontology = cell_ontology()
+    wrong, count = [], 0
+    for term in ontology:
+        for label, tissue in ontology.abbreviations(term):
+            count += 1
+            match = ontology.resolve(label, tissue=tissue or None)
+            if match is None or match.id != term:
+                wrong.append((label, tissue))
+    assert count > 1000
+    assert len(wrong) <= 0.01 * count, wrong
+
+
+def test_a_type_without_abbreviations_has_none_and_a_retired_id_those_of_its_heir() -> None:
+    ontology = cell_ontology()
+    assert ontology.abbreviations("CL:0000000") == ()
+    for retired, term in ontology.replaced.items():
+        assert ontology.abbreviations(retired) == ontology.abbreviations(term)
