@@ -17,9 +17,9 @@ def run_training(session: Session, recipe: Recipe | Path, **given: Any) -> None:
     """Train, and say on the first rank what came of it."""
     with steady_output(session):
         from biosequence import training
-        from cellmodels.registry import register
+        from cellmodels.models import register_objectives
 
-        register()
+        register_objectives()
         summary = training.train(recipe, **given)
         _leave_group()
     if int(os.environ.get("RANK", 0)):

@@ -130,7 +130,7 @@ def annotate_cells(source: CellSource | AnnData, options: AnnotateOptions) -> An
         cluster=clusters.names_B if clusters else None,
         embedding=cells.embedding_BD,
         clusters=answers,
-        classes=tree.nodes,
+        classes=tree.labels,
         check=check,
         params=params,
         provenance=_provenance(source, check, options, annotator.name, annotator.sha256),

@@ -9,6 +9,11 @@ FORMATS = {
 """Published formats and what reads them."""
 WRITERS = {"langcell": "cellmodels.models.langcell.formats:write_langcell"}
 """Types of our models and what writes them as they were published."""
+OBJECTIVES = {
+    "cell-classification": "cellmodels.models.langcell.training.classification:CellClassification",
+    "langcell": "cellmodels.models.langcell.training.objective:LangCellObjective",
+}
+"""What cell models are trained for."""
 
 
 def register_formats() -> None:
@@ -27,3 +32,19 @@ def register_formats() -> None:
         register_format(name, home)
     for model_type, home in WRITERS.items():
         register_writer(model_type, home)
+
+
+def register_objectives() -> None:
+    """Make what cell models are trained for known to recipes; none is imported before its use.
+
+    Examples
+    --------
+    >>> from biosequence.training.objectives import objective_names
+    >>> register_objectives()
+    >>> "langcell" in objective_names()
+    True
+    """
+    from biosequence.training.objectives import register_objective
+
+    for name, home in OBJECTIVES.items():
+        register_objective(name, home)

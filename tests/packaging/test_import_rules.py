@@ -45,7 +45,6 @@ BIOSEQUENCE = dict.fromkeys(SHARED, 0) | {
 APART = {("evaluation", "training")}
 CELLMODELS = {
     "keys": 0,
-    "registry": 0,
     "genes": 0,
     "ontology": 0,
     "stream": 1,

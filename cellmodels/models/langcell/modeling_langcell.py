@@ -74,6 +74,8 @@ class LangCellModel(LangCellPreTrainedModel):
     (1, 2)
     """
 
+    # Decay would draw a learnt temperature to 1.
+    no_decay = ("log_temperature",)
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [
         r"^masked_gene_head\.",
         r"^classifier\.",
@@ -87,10 +89,10 @@ class LangCellModel(LangCellPreTrainedModel):
         self.cell_projection = nn.Linear(width, config.projection_dim)
         self.text_projection = nn.Linear(text_width, config.projection_dim)
         self.matching_head = nn.Linear(text_width, 2)
-        # The logarithm keeps a learnt temperature above 0.
+        # The logarithm keeps a learnt temperature above 0; DeepSpeed wants a dimension.
         self.log_temperature = None
         if config.learn_temperature:
-            self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
+            self.log_temperature = nn.Parameter(torch.full((1,), math.log(config.temperature)))
         self.post_init()
 
     @property
@@ -231,7 +233,10 @@ class LangCellForPreTraining(LangCellModel):
         self.post_init()
 
     def forward(
-        self, *given: Any, objective: Callable[[LangCellForPreTraining], Any] | None = None, **named: Any
+        self,
+        *given: Any,
+        objective: Callable[[LangCellForPreTraining], Any] | None = None,
+        **named: Any,
     ) -> Any:
         """As :meth:`LangCellModel.forward`, or what an objective makes of the model.
 

@@ -49,9 +49,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from cellmodels.registry import register
+    from cellmodels.models import register_objectives
 
-    register()
+    register_objectives()
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 

@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from biosequence.errors import UsageError
 from biosequence.training.data.sources import file_sha256
 from biosequence.training.objectives import (
-    DataSettings,
     Datasets,
+    DataSettings,
     Losses,
     collate_rows,
     model_inputs,
-    token_losses,
 )
 from biosequence.training.objectives.classification import class_options, classes
 from biosequence.training.objectives.labelled import held_out
 from biosequence.training.objectives.objective import Head
 from biosequence.training.objectives.settings import check_fraction
+from biosequence.training.objectives.token_losses import token_losses
 
 from ..auto import register
 from ..processing_langcell import LangCellProcessor

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from biosequence.training.data import ShardWriter
 from cellmodels.stream import open_cells
 
@@ -86,20 +84,18 @@ def write_cell_corpus(
         for entry in sources:
             with open_cells(entry) as cells:
                 texts = None if text_of is None else text_of(cells.obs)
-                kept = None if texts is None else np.array([text is not None for text in texts])
-                without_text += 0 if kept is None else int((~kept).sum())
-                found = encoded_cells(cells, processor.genes, reading or Reading(), kept)
-                for number, ids in found:
-                    # <cls> alone says nothing.
-                    if len(ids) < 2:
+                for number, ids in encoded_cells(cells, processor.genes, reading or Reading()):
+                    text = None if texts is None else texts[number]
+                    if texts is not None and text is None:
+                        without_text += 1
+                    elif len(ids) < 2:
+                        # <cls> alone says nothing.
                         without_genes += 1
-                        continue
-                    group = None
-                    if texts is not None:
-                        group = groups.setdefault(texts[number], len(groups))
-                        counts[texts[number].label] += 1
-                    writer.add(ids, group)
-                    written += 1
+                    else:
+                        group = None if text is None else groups.setdefault(text, len(groups))
+                        writer.add(ids, group)
+                        written += 1
+                        counts.update([] if text is None else [text.label])
         processor.save(writer.beside(PROCESSOR))
         if text_of is not None:
             write_texts(writer.beside(TEXTS), groups)

@@ -11,8 +11,9 @@ import numpy as np
 from biosequence.errors import InputError
 from biosequence.training.data import TokenDocuments
 from biosequence.training.data.shard_writer import stored_type
-from cellmodels.inputs import InputCheck, check_block, check_input, to_cp10k
+from cellmodels.inputs import InputCheck, check_input
 from cellmodels.stream import CellSource
+from cellmodels.tokenizers import rank_cells
 
 if TYPE_CHECKING:
     from cellmodels.tokenizers import GeneRankTokenizer
@@ -44,49 +45,21 @@ class Reading:
         InputError
             As :func:`~cellmodels.inputs.check_input`.
         """
-        return check_input(
-            source, layer=self.layer, gene_key=self.gene_key, organism=self.organism
-        )
+        return check_input(source, layer=self.layer, gene_key=self.gene_key, organism=self.organism)
 
 
 def encoded_cells(
-    source: CellSource, genes: GeneRankTokenizer, reading: Reading, kept: np.ndarray | None = None
+    source: CellSource, genes: GeneRankTokenizer, reading: Reading
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and ids of the cells of a file, ``<cls>`` first; one block is held in memory.
-
-    Parameters
-    ----------
-    source
-        The open file.
-    genes
-        How cells are read.
-    reading
-        Which matrix and genes.
-    kept
-        True for the cells that are wanted, of shape (cells,); None: all.
+    """Number and ids of every cell of a file, ``<cls>`` first; one block is held in memory.
 
     Raises
     ------
     InputError
         If the matrix cannot be used, or none of its genes is in the vocabulary.
     """
-    check = reading.check(source)
-    bound = genes.bind(check.gene_map)
-    if not bound.n_used:
-        raise InputError(
-            "None of the file's genes is in the tokenizer's vocabulary.",
-            where=source.name,
-            fix="Check the organism, or take the tokenizer of these genes.",
-        )
-    for first, block in source.blocks(check.matrix):
-        check_block(block, first_row=first, where=source.name)
-        wanted = np.arange(first, first + block.shape[0])
-        if kept is not None:
-            wanted = wanted[kept[wanted]]
-            block = block[wanted - first]
-        found = bound(to_cp10k(block, check.state))
-        for place, number in enumerate(wanted.tolist()):
-            yield number, found.ids[found.indptr[place] : found.indptr[place + 1]]
+    for first, found in rank_cells(source, reading.check(source), genes):
+        yield from enumerate(found, first)
 
 
 class EncodedCells(TokenDocuments):
@@ -119,9 +92,9 @@ class EncodedCells(TokenDocuments):
     ) -> None:
         dtype = stored_type(len(genes))
         data, ends, rows = bytearray(), [], []
-        for number, ids in encoded_cells(source, genes, reading, kept):
+        for number, ids in encoded_cells(source, genes, reading):
             # <cls> alone says nothing.
-            if len(ids) > 1:
+            if kept[number] and len(ids) > 1:
                 data += ids.astype(dtype).tobytes()
                 ends.append(len(data) // dtype.itemsize)
                 rows.append(number)

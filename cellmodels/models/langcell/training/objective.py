@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from biosequence.errors import ModelError, UsageError
 from biosequence.training.data import TokenShards
 from biosequence.training.data.sources import file_sha256
-from biosequence.training.objectives import DataSettings, Datasets, Losses
+from biosequence.training.objectives import Datasets, DataSettings, Losses
 from biosequence.training.objectives.language import facts
 from biosequence.training.objectives.objective import Head
 
@@ -146,17 +146,15 @@ class LangCellObjective:
         Raises
         ------
         ModelError
-            If the processor has more genes or tokens than the model.
+            If the processor has more tokens than the text tower.
         """
-        config = model.config
-        for part, size in (("cell_config", len(tokenizer.genes)), ("text_config", len(tokenizer.text))):
-            if getattr(config, part).vocab_size < size:
-                raise ModelError(
-                    f"The model has {getattr(config, part).vocab_size:,} tokens and the processor "
-                    f"{size:,}.",
-                    where=f"model.config.{part}",
-                    fix="Leave vocab_size out, or take the model's own processor.",
-                )
+        rows, words = model.config.text_config.vocab_size, len(tokenizer.text)
+        if rows < words:
+            raise ModelError(
+                f"The text tower has {rows:,} tokens and the processor {words:,}.",
+                where="model.config.text_config",
+                fix="Leave vocab_size out of it, or take the model's own processor.",
+            )
         used = {name for name in LOSSES if getattr(self.settings, name)}
         # The table of genes is also the head's, and the cell tower is always trained.
         shared = {id(parameter) for parameter in model.cell_tower.parameters()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .gather import RowPlaces, row_places
+from .gather import row_places
 from .losses import (
     contrastive_loss,
     draw_negatives,

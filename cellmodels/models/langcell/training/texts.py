@@ -86,9 +86,7 @@ def label_column(obs: pd.DataFrame, key: str) -> list[str]:
         )
     missing = obs[key].isna().to_numpy()
     values = obs[key].astype(object).to_numpy()
-    return [
-        "" if gone else str(value).strip() for value, gone in zip(values, missing, strict=True)
-    ]
+    return ["" if gone else str(value).strip() for value, gone in zip(values, missing, strict=True)]
 
 
 def _described(label: str) -> CellText:
