@@ -112,6 +112,8 @@ class Annotator(ABC):
 
     Attributes
     ----------
+    method
+        What `--method` calls it.
     name, sha256
         Of the model.
     classes
@@ -126,6 +128,7 @@ class Annotator(ABC):
         Whether its classes are the user's candidates, whatever they are.
     """
 
+    method: ClassVar[str]
     name: str
     sha256: str
     classes: tuple[str, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -17,6 +19,8 @@ from .marker_table import MarkerTable, marker_scores
 
 class DefaultAnnotator(Annotator):
     """The default model joined with the marker table."""
+
+    method: ClassVar[str] = "auto"
 
     def __init__(self, model: DefaultModel) -> None:
         self.model = model

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # vocabulary, C classes, D embedding width.
 
 # Genes of the default model that a file must have for clusters to be made of its components.
-ENOUGH = 200
+ENOUGH = 100
 # torch uses all cores by itself; the threads of the pipeline read and rank meanwhile.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -53,6 +53,8 @@ class LangCellAnnotator(Annotator):
     options
         Candidates, tissue and device.
     """
+
+    method: ClassVar[str] = "langcell"
 
     def __init__(self, folder: LangCellFolder, options: AnnotateOptions) -> None:
         self.folder = folder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -22,6 +24,8 @@ CONTRAST = 2.0
 
 class MarkerAnnotator(Annotator):
     """`--method markers`: classes and genes of the default model, scored by the marker table."""
+
+    method: ClassVar[str] = "markers"
 
     def __init__(self, model: DefaultModel) -> None:
         self.model = model

@@ -70,6 +70,12 @@ def methods_paragraph(
         matrix=matrix_name(check.state),
         state=check.state.state,
         genes=genes,
+        against=(
+            f"descriptions of {number(len(result.classes), 'candidate')} by a model of cells and "
+            "language"
+            if setting(result, record, "method") == "langcell"
+            else "reference classes of the Cell Ontology"
+        ),
         clusters=clusters + ".",
     )
 
