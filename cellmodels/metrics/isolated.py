@@ -20,7 +20,8 @@ def isolated_labels(batches_B: np.ndarray, labels_B: np.ndarray) -> list:
     ['b']
     """
     counts = {
-        label: len(np.unique(batches_B[labels_B == label])) for label in np.unique(labels_B).tolist()
+        label: len(np.unique(batches_B[labels_B == label]))
+        for label in np.unique(labels_B).tolist()
     }
     fewest = min(counts.values())
     return [label for label, count in counts.items() if count == fewest]
