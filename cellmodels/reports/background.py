@@ -71,8 +71,7 @@ def methods_paragraph(
         state=check.state.state,
         genes=genes,
         against=(
-            f"descriptions of {number(len(result.classes), 'candidate')} by a model of cells and "
-            "language"
+            "descriptions of cell types by a model of cells and language"
             if setting(result, record, "method") == "langcell"
             else "reference classes of the Cell Ontology"
         ),
