@@ -9,6 +9,8 @@ import numpy as np
 # As scanpy counts: the cell itself is one of them.
 NEIGHBOURS = 15
 MOST_COMPONENTS = 50
+# Rounding leaves so much of a share that is zero.
+NOTHING = 1e-9
 
 
 def graph_connectivity(
@@ -110,7 +112,7 @@ def pcr_comparison(
     NaN where batches explain nothing beforehand.
     """
     before = principal_component_regression(before_BD, batches_B, seed=seed)
-    if before == 0:
+    if before < NOTHING:
         return float("nan")
     after = principal_component_regression(after_BD, batches_B, seed=seed)
     return max(0.0, (before - after) / before)

@@ -66,6 +66,7 @@ CELLMODELS = {
     # Parts of tl that have files of their own.
     "finding": 7,
     "describing": 8,
+    "embedding": 8,
     "few_shot": 8,
     "integration": 8,
     "pp": 9,

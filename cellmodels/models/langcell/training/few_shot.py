@@ -107,6 +107,7 @@ def train_few_shot(
     output.mkdir(parents=True, exist_ok=True)
     _write_examples(adata, rows, label_key, output / "examples.h5ad")
     register_objectives()
+    batch = min(BATCH, len(rows))
     values = {
         "seed": seed,
         "output": str(output / "run"),
@@ -125,8 +126,8 @@ def train_few_shot(
         },
         "schedule": {"name": "constant"},
         "run": {
-            "steps": steps or -(-EPOCHS * len(rows) // BATCH),
-            "batch_size": min(BATCH, len(rows)),
+            "steps": steps or -(-EPOCHS * len(rows) // batch),
+            "batch_size": batch,
             "length": folder.processor().genes.max_length,
             "device": device,
         },

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from biosequence.errors import UsageError
-from cellmodels.models.langcell.convert_langcell import convert_bundle_tensors
 from cellmodels.models.langcell.cell_blocks import ROWS
+from cellmodels.models.langcell.convert_langcell import convert_bundle_tensors
 from cellmodels.models.langcell.zero_shot import TOKENS, ZeroShot
 from cellmodels.models.langcell.zero_shot_settings import ZeroShotSettings
 
