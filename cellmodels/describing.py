@@ -34,6 +34,7 @@ def describe(
     organism: str = "auto",
     layer: str = "auto",
     gene_key: str | None = None,
+    device: str = "auto",
     batch_size: int = 4096,
 ) -> pd.DataFrame:
     """The texts that fit each cell or group of cells best, found by a LangCell model.
@@ -54,7 +55,7 @@ def describe(
         describes cell by cell. Cells without a value are left out.
     top
         How many texts of each.
-    organism, layer, gene_key, batch_size
+    organism, layer, gene_key, device, batch_size
         As in `annotate`.
 
     Returns
@@ -89,7 +90,10 @@ def describe(
         with langcell_cells(adata, model, reading, batch_size) as (folder, _, cells):
             candidates = None if texts is None else tuple(texts)
             options = AnnotateOptions(
-                method="langcell", model=str(folder.path), candidates=candidates
+                method="langcell",
+                model=str(folder.path),
+                candidates=candidates,
+                device=device,
             )
             annotator = LangCellAnnotator(folder, options)
             if groupby is None:
@@ -144,6 +148,7 @@ def _scored(annotator: LangCellAnnotator, cells: RankedCells):
         annotator.processor,
         annotator.texts(),
         settings=annotator.folder.settings,
+        device=annotator.options.device,
     )
     without = 0
     for first, block in cells.blocks():

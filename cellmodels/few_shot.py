@@ -29,6 +29,7 @@ def few_shot(
     organism: str = "auto",
     layer: str = "auto",
     gene_key: str | None = None,
+    device: str = "auto",
     batch_size: int = 4096,
     seed: int = 0,
     key_added: str = "bioseq_few_shot",
@@ -55,7 +56,7 @@ def few_shot(
         examples alone. Half each is no tuned value.
     use_rep
         Name in `obsm` of an embedding that `embed` made with the same model; None makes one.
-    organism, layer, gene_key, batch_size
+    organism, layer, gene_key, device, batch_size
         As in `annotate`.
     seed
         Which labelled cells are examples, where there are more.
@@ -119,7 +120,7 @@ def few_shot(
         texts = [text_of_words(label) for label in classes]
         reading = {"organism": organism, "layer": layer, "gene_key": gene_key}
         with langcell_cells(written, model, reading, batch_size) as (folder, processor, cells):
-            zero_shot = ZeroShot(folder.model(), processor, texts)
+            zero_shot = ZeroShot(folder.model(), processor, texts, device=device)
             embedding_BP = given_points(written, use_rep, zero_shot)
             if embedding_BP is None:
                 embedding_BP = cells.embed(zero_shot)

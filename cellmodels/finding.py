@@ -36,6 +36,7 @@ def retrieve(
     organism: str = "auto",
     layer: str = "auto",
     gene_key: str | None = None,
+    device: str = "auto",
     batch_size: int = 4096,
     key_added: str = "bioseq_retrieved",
     copy: bool = False,
@@ -61,7 +62,7 @@ def retrieve(
         are fewer cells, all are.
     use_rep
         Name in `obsm` of an embedding that `embed` made with the same model; None makes one.
-    organism, layer, gene_key, batch_size
+    organism, layer, gene_key, device, batch_size
         As in `annotate`.
     key_added
         What the names of all results start with.
@@ -112,7 +113,7 @@ def retrieve(
         written = written_object(adata, copy)
         reading = {"organism": organism, "layer": layer, "gene_key": gene_key}
         with langcell_cells(written, model, reading, batch_size) as opened:
-            rankings = _rankings(*opened, texts, rerank, written, use_rep)
+            rankings = _rankings(*opened, texts, rerank, written, use_rep, device)
         names = [key_added]
         if not isinstance(query, str):
             names = [f"{key_added}_{number}" for number in range(1, len(queries) + 1)]
@@ -134,12 +135,14 @@ def _rankings(
     rerank: int,
     adata: AnnData,
     use_rep: str | None,
+    device: str,
 ) -> list[Ranking]:
     from .models.langcell.retrieval import rank_for_text
     from .models.langcell.zero_shot import ZeroShot
 
     model = folder.model()
-    asked = [ZeroShot(model, processor, [text], settings=folder.settings) for text in texts]
+    given = {"settings": folder.settings, "device": device}
+    asked = [ZeroShot(model, processor, [text], **given) for text in texts]
     embedding_BP = given_points(adata, use_rep, asked[0])
     if embedding_BP is None:
         embedding_BP = cells.embed(asked[0])

@@ -139,7 +139,7 @@ def load_model(path_or_id: str | Path, *, device: str = "auto", dtype: str = "au
     tokenizer = _tokenizer(folder)
     name = resolve_device(device).name
     wanted = "float32" if dtype == "auto" and name == "cpu" else dtype
-    model = _weights(folder, model_class, config, wanted)
+    model = load_weights(folder, model_class, config, wanted)
     _check_vocabulary(folder, model, tokenizer)
     return LoadedModel(model.to(name).eval(), tokenizer, folder)
 
@@ -238,7 +238,23 @@ def _tokenizer(folder: Path) -> BioTokenizer:
     return load_tokenizer(folder)
 
 
-def _weights(folder: Path, model_class: Any, config: Any, dtype: str) -> Any:
+def load_weights(folder: Path, model_class: Any, config: Any, dtype: str = "auto") -> Any:
+    """A model from a folder whose weights are all there and all of that model.
+
+    Parameters
+    ----------
+    folder
+        Folder with model.safetensors.
+    model_class, config
+        What the weights are of.
+    dtype
+        As transformers takes it.
+
+    Raises
+    ------
+    ModelError
+        The weights are missing, damaged, or of another model.
+    """
     if not any((folder / name).is_file() for name in _WEIGHTS):
         raise ModelError(
             "The folder holds no model.safetensors.",

@@ -66,7 +66,6 @@ def node_lineage(node: str) -> str:
     return cell_ontology().lineage(term) if term else node
 
 
-@lru_cache(maxsize=8192)
 def _kind(text: str) -> str:
     from cellmodels.models.langcell.mentions import mentions
 

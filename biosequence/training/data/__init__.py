@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .labelled_dataset import LabelledDataset
     from .molecule_sets import MoleculeSets
     from .packed_windows import PackedWindows
-    from .published_memmap import convert_memmap
     from .shard_writer import ShardWriter
     from .sources import open_documents
     from .tables import LabelledRows, read_labelled
@@ -32,7 +31,6 @@ _HOMES = {
     "TokenArray": "token_array",
     "TokenDocuments": "documents",
     "TokenShards": "token_shards",
-    "convert_memmap": "published_memmap",
     "open_documents": "sources",
     "read_labelled": "tables",
 }
@@ -49,7 +47,6 @@ __all__ = [
     "TokenArray",
     "TokenDocuments",
     "TokenShards",
-    "convert_memmap",
     "open_documents",
     "read_labelled",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Kernels of matrix products are chosen by shape, and round differently: every block has this many
+# Kernels of matrix products are chosen by shape, and round differently: every block has as many
 # rows, filled up where cells are missing, and cells of one block are of one padded length.
 ROWS = 16
 SHORTEST = 32
@@ -24,9 +24,9 @@ class CellBlock:
     Attributes
     ----------
     rows
-        Their numbers among all cells; at most `ROWS`.
+        Their numbers among all cells.
     ids_BL, mask_BL
-        Gene ids and 0 at padding; always `ROWS` rows, those beyond `rows` hold one id.
+        Gene ids and 0 at padding; those beyond `rows` hold one id.
     """
 
     rows: np.ndarray
@@ -35,7 +35,12 @@ class CellBlock:
 
 
 def cell_blocks(
-    cells: Sequence[np.ndarray], *, pad_id: int, longest: int, device: torch.device | str = "cpu"
+    cells: Sequence[np.ndarray],
+    *,
+    pad_id: int,
+    longest: int,
+    size: int = ROWS,
+    device: torch.device | str = "cpu",
 ) -> Iterator[CellBlock]:
     """All cells that have ids, those of like length together.
 
@@ -47,6 +52,8 @@ def cell_blocks(
         Fills up rows.
     longest
         Most ids that the model reads.
+    size
+        Rows of every block.
     device
         Where the tensors go.
 
@@ -61,10 +68,10 @@ def cell_blocks(
     padded = padded_lengths(lengths, longest)
     for length in np.unique(padded[lengths > 0]).tolist():
         same = np.flatnonzero((padded == length) & (lengths > 0))
-        for start in range(0, len(same), ROWS):
-            rows = same[start : start + ROWS]
-            ids_BL = np.full((ROWS, length), pad_id, dtype=np.int64)
-            mask_BL = np.zeros((ROWS, length), dtype=np.int64)
+        for start in range(0, len(same), size):
+            rows = same[start : start + size]
+            ids_BL = np.full((size, length), pad_id, dtype=np.int64)
+            mask_BL = np.zeros((size, length), dtype=np.int64)
             mask_BL[:, 0] = 1
             for place, row in enumerate(rows.tolist()):
                 ids_BL[place, : lengths[row]] = cells[row][: lengths[row]]

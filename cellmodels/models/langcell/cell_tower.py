@@ -10,6 +10,8 @@ from transformers import BertModel, PreTrainedConfig, PreTrainedModel
 from biosequence.errors import InputError
 from biosequence.models import BioMambaModel, BioXLSTMModel
 
+from .gene_bag import GeneBagModel
+
 
 def build_cell_tower(config: PreTrainedConfig) -> PreTrainedModel:
     """The stack that a cell configuration describes, ids to hidden states.
@@ -24,11 +26,12 @@ def build_cell_tower(config: PreTrainedConfig) -> PreTrainedModel:
     """
     if config.model_type == "bert":
         return BertModel(config, add_pooling_layer=False)
-    return {"bioxlstm": BioXLSTMModel, "biomamba": BioMambaModel}[config.model_type](config)
+    towers = {"bioxlstm": BioXLSTMModel, "biomamba": BioMambaModel, "gene-bag": GeneBagModel}
+    return towers[config.model_type](config)
 
 
 def read_cells(tower: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """Hidden states (B, L, D) of gene ids (B, L).
+    """Hidden states (B, L, D) of gene ids (B, L); a gene bag keeps those of its top genes alone.
 
     Raises
     ------

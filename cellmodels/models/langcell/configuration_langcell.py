@@ -9,10 +9,13 @@ from transformers import AutoConfig, BertConfig, PreTrainedConfig
 from biosequence.models import BioMambaConfig, BioXLSTMConfig
 from biosequence.models.config_checks import refuse
 
+from .gene_bag import GeneBagConfig
+
 CELL_TOWERS: dict[str, type[PreTrainedConfig]] = {
     "bert": BertConfig,
     "bioxlstm": BioXLSTMConfig,
     "biomamba": BioMambaConfig,
+    "gene-bag": GeneBagConfig,
 }
 """What a cell tower can be, by the `model_type` of its configuration."""
 
@@ -92,7 +95,8 @@ class LangCellConfig(PreTrainedConfig):
     cell_config
         Fields of the cell tower and its `model_type`: ``"bert"`` (the published one),
         ``"bioxlstm"`` or ``"biomamba"``, whose cost is linear in the number of genes and which
-        must read both ways. Without a `model_type`: changes to the published sizes.
+        must read both ways, or ``"gene-bag"``, a weighted sum of gene vectors for processors.
+        Without a `model_type`: changes to the published sizes.
     text_config
         Fields of :class:`LangCellTextConfig`. Default: the published sizes.
     projection_dim
@@ -158,6 +162,12 @@ class LangCellConfig(PreTrainedConfig):
                 "cell_pooling",
                 "Choose one of: cls, mean.",
             )
+        if self.cell_config.model_type == "gene-bag" and self.cell_pooling != "cls":
+            refuse(
+                "The first state of a gene bag is the cell; a mean over states is not.",
+                "cell_pooling",
+                "Leave it 'cls'.",
+            )
         if not self.temperature > 0:
             refuse(
                 f"A temperature of {self.temperature} cannot divide.",
@@ -189,7 +199,7 @@ def _cell_config(given: dict[str, Any] | PreTrainedConfig | None) -> PreTrainedC
             "cell_config.model_type",
             f"Choose one of: {', '.join(CELL_TOWERS)}.",
         )
-    if kind == "bert":
+    if kind in ("bert", "gene-bag"):
         return config
     if config.is_causal or config.rcps:
         refuse(

@@ -103,12 +103,19 @@ class LangCellFolder:
         """
         import torch
 
+        from biosequence.inference.loading import silent_transformers
+
         from .modeling_langcell import LangCellModel
 
         try:
-            model, about = LangCellModel.from_pretrained(
-                str(self.path), dtype=torch.float32, output_loading_info=True
-            )
+            with silent_transformers():
+                model, about = LangCellModel.from_pretrained(
+                    str(self.path),
+                    dtype=torch.float32,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    output_loading_info=True,
+                )
         except Exception as error:  # transformers and safetensors raise errors of many kinds
             said = " ".join(str(error).split())[:200]
             raise ModelError(

@@ -8,11 +8,12 @@ from typing import Any
 
 from biosequence.errors import ModelError
 from biosequence.inference.formats import Published
+from biosequence.inference.loading import load_weights
 from biosequence.models.key_map import KeyReport
 from cellmodels.tokenizers import GeneRankTokenizer
 
 from . import modeling_langcell
-from .configuration_langcell import GENE_ROWS
+from .configuration_langcell import GENE_ROWS, LangCellConfig
 from .convert_langcell import bundle_files, convert_bundle, write_bundle
 from .geneformer import convert_geneformer
 from .processing_langcell import LangCellProcessor, load_text_tokenizer
@@ -48,7 +49,8 @@ def write_langcell(source: Path, folder: Path) -> tuple[Any, KeyReport]:
             where=str(source),
             fix="Give the folder of a LangCellModel or LangCellForPreTraining.",
         )
-    model = getattr(modeling_langcell, name).from_pretrained(str(source), local_files_only=True)
+    config = LangCellConfig.from_pretrained(str(source))
+    model = load_weights(source, getattr(modeling_langcell, name), config)
     return model, write_bundle(model, folder)
 
 

@@ -166,6 +166,9 @@ class LangCellModel(LangCellPreTrainedModel):
         InputError
             M is no multiple of B.
         """
+        if cell_attention_mask is not None:
+            # A gene bag hands on the states of the highest genes alone.
+            cell_attention_mask = cell_attention_mask[:, : cell_hidden.shape[1]]
         hidden_MTH = self.text_tower(
             text_input_ids, text_attention_mask, cell_hidden, cell_attention_mask
         )
@@ -278,6 +281,8 @@ class LangCellForSequenceClassification(LangCellPreTrainedModel):
     only the classifier is trained.
     """
 
+    # What adapters go into; the classifier beside it is trained whole.
+    base_model_prefix = "cell_tower"
     # Losses here are means over the batch; the Trainer is to average them over accumulated steps.
     accepts_loss_kwargs = False
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [

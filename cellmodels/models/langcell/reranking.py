@@ -16,9 +16,6 @@ from .scores import close_enough, matched_scores
 Match = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Candidates (B, R) of cells with states (B, L, D) and masks (B, L) to logits (B, R, 2)."""
 
-# Cells in one call. They wait until there are as many, and the last call of a kind is filled up:
-# the shape of a call, by which kernels are chosen, says nothing of the other cells.
-AT_ONCE = 4
 # The published score of this many candidates says how far matching reaches; of more, no less far.
 REACH = 50
 
@@ -36,15 +33,26 @@ class Reranking:
         What speaks for candidates before a cell is seen: logarithms.
     match
         The model's matching.
+    at_once
+        Cells in one call. They wait until there are as many, and the last call of a kind is filled
+        up: its shape, by which kernels are chosen, says nothing of the other cells.
     """
 
     def __init__(
-        self, cells: int, candidates: int, most: int, prior_N: Tensor, match: Match
+        self,
+        cells: int,
+        candidates: int,
+        most: int,
+        prior_N: Tensor,
+        match: Match,
+        *,
+        at_once: int,
     ) -> None:
         most = max(1, min(most, candidates))
         self._close = close_enough(min(candidates, REACH))
         self._prior_N = prior_N
         self._match = match
+        self._at_once = at_once
         self._log_s_BN = torch.zeros(cells, candidates)
         self._best_BK = torch.zeros(cells, most, dtype=torch.int64)
         self._compared_BK = torch.zeros(cells, most, dtype=torch.bool)
@@ -64,9 +72,9 @@ class Reranking:
         hidden_BLD
             States that matching reads.
         """
-        if block.ids_BL.shape[1] != self._length:
+        if hidden_BLD.shape[1] != self._length:
             self._match_rest()
-            self._length = block.ids_BL.shape[1]
+            self._length = hidden_BLD.shape[1]
         here = len(block.rows)
         p_BN = (log_s_BN + self._prior_N).softmax(-1)[:here]
         p_BK, best_BK = p_BN.topk(self._best_BK.shape[1])
@@ -81,11 +89,11 @@ class Reranking:
                     int(block.rows[place]),
                     best_BK[place, :count],
                     hidden_BLD[place],
-                    block.mask_BL[place],
+                    block.mask_BL[place, : self._length],
                 )
                 waiting = self._waiting.setdefault(count, [])
                 waiting.append(cell)
-                if len(waiting) == AT_ONCE:
+                if len(waiting) == self._at_once:
                     self._match_waiting(self._waiting.pop(count))
 
     def scores(self, weight: float) -> Tensor:
@@ -101,7 +109,7 @@ class Reranking:
         self._waiting = {}
 
     def _match_waiting(self, cells: list[_Waiting]) -> None:
-        full = [*cells, *[cells[-1]] * (AT_ONCE - len(cells))]
+        full = [*cells, *[cells[-1]] * (self._at_once - len(cells))]
         logits_BR2 = self._match(
             torch.stack([cell.best_R for cell in full]),
             torch.stack([cell.hidden_LD for cell in full]),

@@ -17,7 +17,7 @@ from torch import Tensor
 from biosequence.device import resolve_device
 from biosequence.errors import UsageError
 
-from .cell_blocks import CellBlock, cell_blocks
+from .cell_blocks import ROWS, CellBlock, cell_blocks
 from .reranking import Reranking
 from .scores import PUBLISHED_ALPHA, log_scores, published_scores
 from .zero_shot_settings import ZeroShotSettings
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 # memory beside the model.
 TEXTS = 64
 TOKENS = 16_384
+# Cells that are encoded and matched at once. Where they are filled up, the rest is computed for
+# nothing; only a gene bag is so cheap that calls cost more than cells.
+ROWS_OF = {"gene-bag": (128, 32)}
+ROWS_OF_OTHERS = (ROWS, 4)
 
 
 class ZeroShot:
@@ -75,6 +79,8 @@ class ZeroShot:
         self.settings = settings or ZeroShotSettings()
         self._asked = device
         self.model = model.to(resolve_device(device).name).eval()
+        kind = model.config.cell_config.model_type
+        self._rows, self._at_once = ROWS_OF.get(kind, ROWS_OF_OTHERS)
         self._pad_id = processor.genes.pad_id
         self._longest = _longest(model, processor)
         most = model.config.text_config.max_position_embeddings
@@ -162,7 +168,14 @@ class ZeroShot:
         embedding_BP = np.zeros((len(cells), self.model.config.projection_dim), np.float32)
         prior_N = torch.zeros(len(self)) if log_prior_N is None else torch.from_numpy(log_prior_N)
         prior_N = prior_N.to(self.model.device, torch.float32)
-        ranking = Reranking(len(cells), len(self), self.settings.most, prior_N, self._match)
+        ranking = Reranking(
+            len(cells),
+            len(self),
+            self.settings.most,
+            prior_N,
+            self._match,
+            at_once=self._at_once,
+        )
         for block in self._blocks(cells):
             encoding = self.model.encode_cells(block.ids_BL, block.mask_BL)
             similarity_BN = self.model.similarity(encoding.embedding, self.text_embedding_NP)
@@ -173,7 +186,11 @@ class ZeroShot:
 
     def _blocks(self, cells: Sequence[np.ndarray]) -> Iterator[CellBlock]:
         return cell_blocks(
-            cells, pad_id=self._pad_id, longest=self._longest, device=self.model.device
+            cells,
+            pad_id=self._pad_id,
+            longest=self._longest,
+            size=self._rows,
+            device=self.model.device,
         )
 
     @cached_property

@@ -12,7 +12,7 @@ import torch
 from biosequence.errors import InputError, UsageError
 from biosequence.models import BioMambaConfig, BioMambaForCausalLM
 from biosequence.tokenizers import DNATokenizer, ProteinTokenizer, restore_spans
-from biosequence.training.data import ShardWriter, TokenShards, convert_memmap
+from biosequence.training.data import ShardWriter, TokenShards
 from biosequence.training.objectives import model_inputs, objective_from_settings
 
 from .corpora import Oracle, random_texts, same, write_shards
@@ -162,67 +162,6 @@ def test_what_cannot_be_trained_on_is_refused(folder: Path, tmp_path: Path) -> N
     objective = objective_from_settings({"name": "fim"}, {"train": str(dna)})
     with pytest.raises(UsageError, match="proteins"):
         objective.datasets(DNATokenizer(), 10, 0)
-
-
-def published(folder: Path, families: list[list[str]], inclusive: bool) -> tuple[Path, Path]:
-    """The pair of files as the published code writes them."""
-    data, lines = [], ["msa_id,Start,End"]
-    for number, family in enumerate(families):
-        start = len(data)
-        for text in family:
-            data += PROTEIN.encode(text).tolist()
-        lines.append(f"family{number},{start},{len(data) - inclusive}")
-    (folder / "x.dat").write_bytes(np.array(data, dtype=np.int8).tobytes())
-    (folder / "x.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder / "x.dat", folder / "x.csv"
-
-
-TEXTS = [["MKTA", "MKA"], ["GGAVLI"], ["WW", "WF", "W"]]
-
-
-@pytest.mark.parametrize("inclusive", [True, False])
-@pytest.mark.parametrize("count", [1, 3])
-def test_published_files_keep_every_residue(tmp_path: Path, inclusive: bool, count: int) -> None:
-    data, indices = published(tmp_path, TEXTS[:count], inclusive)
-    shards = convert_memmap(data, indices, tmp_path / "s", source={"name": "OpenProteinSet"})
-    found = [PROTEIN.decode(ids[1:]) for ids in shards]
-    assert found == [text for family in TEXTS[:count] for text in family]
-    assert shards.groups.tolist() == [n for n, family in enumerate(TEXTS[:count]) for _ in family]
-    assert shards.manifest["source"] == {"name": "OpenProteinSet"}
-
-
-def test_the_end_may_be_said_and_families_chosen(tmp_path: Path) -> None:
-    data, indices = published(tmp_path, TEXTS, True)
-    shards = convert_memmap(data, indices, tmp_path / "s", end="exclusive", families=["family0"])
-    # As the published loader reads it: the last residue is lost.
-    assert [PROTEIN.decode(ids[1:]) for ids in shards] == ["MKTA", "MK"]
-    with pytest.raises(InputError, match="family9"):
-        convert_memmap(data, indices, tmp_path / "t", families=["family9"])
-    assert not (tmp_path / "t").exists()
-
-
-def test_a_family_without_neighbours_is_read_as_published_files_are_written(tmp_path) -> None:
-    data, indices = published(tmp_path, TEXTS, True)
-    indices.write_text("msa_id,Start,End\nfamily0,0,8\n", encoding="utf-8")
-    shards = convert_memmap(data, indices, tmp_path / "s")
-    assert [PROTEIN.decode(ids[1:]) for ids in shards] == TEXTS[0]
-
-
-@pytest.mark.parametrize(
-    ("table", "words"),
-    [
-        ("msa,Start,End\nx,0,3\n", "columns"),
-        ("msa_id,Start,End\nx,0,y\n", "no whole number"),
-        ("msa_id,Start,End\nx,0,99\n", "of 18 tokens"),
-        ("msa_id,Start,End\nx,1,4\ny,5,7\n", "begin with <cls>"),
-    ],
-)
-def test_a_wrong_table_is_named(tmp_path: Path, table: str, words: str) -> None:
-    data, indices = published(tmp_path, TEXTS, True)
-    size = data.stat().st_size
-    indices.write_text(table, encoding="utf-8")
-    with pytest.raises(InputError, match=words.replace("18", str(size))):
-        convert_memmap(data, indices, tmp_path / "s")
 
 
 def test_real_alignments(shared: Path, tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from torch import Tensor
 from biosequence.tokenizers import Vocabulary, mask_tokens
 from biosequence.training.data import EpochDataset, TokenDocuments
 from biosequence.training.objectives import collate_rows
-
-IGNORED = -100
+from biosequence.training.objectives.batches import IGNORED
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +24,7 @@ from .data import CellTexts, TextGroups, collate_cells, encode_groups
 from .gather import total_over_ranks
 from .settings import LOSSES, LangCellSettings
 from .step import pretraining_losses
-from .texts import TEXTS, identities, read_texts
+from .texts import TEXTS, identities, read_texts, relations
 
 if TYPE_CHECKING:
     from ..modeling_langcell import LangCellForPreTraining
@@ -98,7 +98,9 @@ class LangCellObjective:
         """The weighted sum of the losses, as this rank's share of those of all ranks."""
         settings = self.settings
         # One pass of the wrapped model, whatever happens inside.
-        work = partial(pretraining_losses, batch=batch, settings=settings)
+        work = partial(
+            pretraining_losses, batch=batch, settings=settings, related_II=self._related_II
+        )
         found = model(objective=work)
         rows = len(batch["input_ids"])
         none = torch.zeros_like(found["num_rows"])
@@ -117,6 +119,10 @@ class LangCellObjective:
                 weights[name] = mine
         total = sum(getattr(settings, name) * loss for name, loss in shares.items())
         return Losses(total, parts, rows, weights)
+
+    @cached_property
+    def _related_II(self) -> Tensor | None:
+        return torch.from_numpy(relations()) if self.settings.reads_texts else None
 
     def model_options(self, tokenizer: LangCellProcessor) -> dict[str, Any]:
         """Sizes of both vocabularies, and the temperature where the recipe names one."""

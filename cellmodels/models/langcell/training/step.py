@@ -1,7 +1,8 @@
 """What one batch costs: the model's passes over cells and texts, and the four losses of them."""
 
 # Shapes: B cells of this rank and their texts, G those of all ranks, L genes, T tokens,
-# D width of the cell tower, Q pairs of a cell and a text.
+# D width of the cell tower, P shared width, M masked genes, V genes of the vocabulary, R rows,
+# I identities.
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from biosequence.training.objectives.batches import IGNORED
 
 from .gather import row_places
 from .losses import (
@@ -26,11 +29,12 @@ if TYPE_CHECKING:
     from ..modeling_langcell import LangCellForPreTraining
     from ..outputs import CellEncoding
 
-IGNORED = -100
-
 
 def pretraining_losses(
-    model: LangCellForPreTraining, batch: Mapping[str, Tensor], settings: LangCellSettings
+    model: LangCellForPreTraining,
+    batch: Mapping[str, Tensor],
+    settings: LangCellSettings,
+    related_II: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The losses that have a weight, and how much they are of.
 
@@ -42,6 +46,9 @@ def pretraining_losses(
         As :func:`collate_cells` gives it.
     settings
         Weights and ways.
+    related_II
+        True where one of the first I identities is a kind of the other: their cells and texts are
+        neither positives nor negatives. None: all others are negatives.
 
     Returns
     -------
@@ -65,6 +72,7 @@ def pretraining_losses(
     identity_G = places.gather(batch["identity"])[first_G]
     self_GG = torch.eye(len(cells_GP), dtype=torch.bool, device=rows.device)
     same_GG = same_identity(identity_G, identity_G) | self_GG
+    left_out_GG = _related(identity_G, related_II)
     if settings.cell_cell:
         if "view_ids" in batch:
             view = model.encode_cells(batch["view_ids"], batch["view_mask"])
@@ -73,19 +81,33 @@ def pretraining_losses(
             view = model.encode_cells(rows, batch["attention_mask"])
         view_GP = places.gather(view.embedding)[first_G]
         similarity_GG = _cosines(cells_GP, view_GP) / settings.cell_temperature
-        found["cell_cell"] = contrastive_loss(similarity_GG, self_GG, same_GG & ~self_GG)
+        found["cell_cell"] = contrastive_loss(
+            similarity_GG, self_GG, (same_GG & ~self_GG) | left_out_GG
+        )
     if settings.cell_text or settings.matching:
         texts = model.encode_texts(batch["text_ids"], batch["text_mask"])
         if settings.cell_text:
             texts_GP = places.gather(texts.embedding)[first_G]
             similarity_GG = _cosines(cells_GP, texts_GP) / model.temperature
-            found["cell_text"] = contrastive_loss(similarity_GG, same_GG)
+            found["cell_text"] = contrastive_loss(similarity_GG, same_GG, left_out_GG)
         if settings.matching:
             similarity_BB = _cosines(cells.embedding, texts.embedding) / model.temperature
             if settings.negatives == "random":
                 similarity_BB = torch.zeros_like(similarity_BB)
-            found |= _matching(model, batch, cells, similarity_BB, first_B)
+            found |= _matching(model, batch, cells, similarity_BB, first_B, related_II)
     return found
+
+
+def _related(identity_R: Tensor, related_II: Tensor | None) -> Tensor:
+    """True (R, R) where one row's identity is a kind of the other's."""
+    if related_II is None:
+        return torch.zeros(
+            len(identity_R), len(identity_R), dtype=torch.bool, device=identity_R.device
+        )
+    known_R = (identity_R >= 0) & (identity_R < len(related_II))
+    number_R = identity_R.where(known_R, 0).to(related_II.device)
+    found_RR = related_II[number_R][:, number_R].to(identity_R.device)
+    return found_RR & known_R[:, None] & known_R
 
 
 def _cosines(rows_RP: Tensor, columns_CP: Tensor) -> Tensor:
@@ -111,6 +133,7 @@ def _matching(
     cells: CellEncoding,
     similarity_BB: Tensor,
     counted_B: Tensor,
+    related_II: Tensor | None,
 ) -> dict[str, Tensor]:
     """Each cell with its text and with another's, and each text with another's cell.
 
@@ -118,25 +141,18 @@ def _matching(
     """
     same_BB = same_identity(batch["identity"], batch["identity"])
     same_BB |= batch["cell"][:, None] == batch["cell"]
+    same_BB |= _related(batch["identity"], related_II)
     text_B, has_text_B = draw_negatives(similarity_BB, same_BB, batch["draws"][:, 0])
     cell_B, has_cell_B = draw_negatives(similarity_BB.T, same_BB, batch["draws"][:, 1])
     ids_BT, mask_BT, mask_BL = batch["text_ids"], batch["text_mask"], batch["attention_mask"]
     # Both texts of a cell stand behind one another, so that its states are prepared once.
-    own_and_other = torch.stack([torch.arange(len(text_B), device=text_B.device), text_B], 1)
-    first = own_and_other.reshape(-1)
-    logits_Q2 = torch.cat(
-        [
-            model.match(ids_BT[first], mask_BT[first], cells.hidden, mask_BL),
-            model.match(ids_BT, mask_BT, cells.hidden[cell_B], mask_BL[cell_B]),
-        ]
-    )
-    true_B = torch.ones_like(text_B)
-    match_Q = torch.cat([torch.stack([true_B, 0 * true_B], 1).reshape(-1), 0 * true_B])
-    counted_Q = torch.cat(
-        [
-            torch.stack([counted_B, has_text_B & counted_B], 1).reshape(-1),
-            has_cell_B & counted_B,
-        ]
-    )
-    loss = matching_loss(logits_Q2, match_Q, counted_Q)
-    return {"matching": loss, "num_pairs": counted_Q.sum()}
+    texts_B2 = torch.stack([torch.arange(len(text_B), device=text_B.device), text_B], 1)
+    texts = texts_B2.flatten()
+    by_cell = model.match(ids_BT[texts], mask_BT[texts], cells.hidden, mask_BL)
+    by_text = model.match(ids_BT, mask_BT, cells.hidden[cell_B], mask_BL[cell_B])
+    logits_B32 = torch.cat([by_cell.unflatten(0, (-1, 2)), by_text[:, None]], 1)
+    match_B3 = torch.tensor([1, 0, 0], device=text_B.device).expand(len(text_B), 3)
+    there_B3 = torch.stack([torch.ones_like(has_text_B), has_text_B, has_cell_B], 1)
+    counted_B3 = there_B3 & counted_B[:, None]
+    loss = matching_loss(logits_B32.flatten(0, 1), match_B3.flatten(), counted_B3.flatten())
+    return {"matching": loss, "num_pairs": counted_B3.sum()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,13 +136,19 @@ def read_texts(folder: Path) -> list[CellText] | None:
 def identities(groups: Sequence[CellText]) -> np.ndarray:
     """Number of the identity of each group, int64: one for each ontology term, or label.
 
+    A term of the Cell Ontology has its place among all terms, in any corpus; what follows them is
+    numbered as it comes.
+
     Examples
     --------
-    >>> a, b = CellText("B", ("B cell",), "CL:1"), CellText("b cells", ("a B cell",), "CL:1")
-    >>> identities([a, b, CellText("T", ("T cell",))]).tolist()
-    [0, 0, 1]
+    >>> a, b = CellText("B", ("B cell",), "CL:0000236"), CellText("b", ("a B cell",), "CL:0000236")
+    >>> numbers = identities([a, b, CellText("T", ("T cell",))])
+    >>> int(numbers[0] == numbers[1]), int(numbers[0] == numbers[2])
+    (1, 0)
     """
-    known: dict[str, int] = {}
+    from cellmodels.ontology import cell_ontology
+
+    known: dict[str, int] = {term: number for number, term in enumerate(cell_ontology())}
     return np.array(
         [
             known.setdefault(group.ontology_id or f"label {group.label.casefold()}", len(known))
@@ -149,6 +156,32 @@ def identities(groups: Sequence[CellText]) -> np.ndarray:
         ],
         dtype=np.int64,
     )
+
+
+@lru_cache(maxsize=1)
+def relations() -> np.ndarray:
+    """True (I, I) where one of the first I identities is a kind of the other.
+
+    What is said of a T cell is true of a naive T cell, and may be of a cell that is only known to
+    be a leukocyte: such pairs are neither matches nor mismatches. The first identities are the
+    terms of the Cell Ontology; no other identity has relations.
+
+    Examples
+    --------
+    >>> terms = ("CL:0000084", "CL:0000898", "CL:0000236")  # T cell, naive T cell, B cell
+    >>> T, naive, B = identities([CellText(term, (term,), term) for term in terms])
+    >>> bool(relations()[T, naive]), bool(relations()[naive, T]), bool(relations()[T, B])
+    (True, True, False)
+    """
+    from cellmodels.ontology import cell_ontology
+
+    ontology = cell_ontology()
+    number_of = {term: number for number, term in enumerate(ontology)}
+    found = np.zeros((len(number_of), len(number_of)), dtype=bool)
+    for term, number in number_of.items():
+        above = [number_of[a] for a in ontology.ancestors(term)]
+        found[number, above] = found[above, number] = True
+    return found
 
 
 def _bad(path: Path, number: int, what: str) -> InputError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, BertConfig, BertForMaskedLM
 
 from biosequence.errors import ModelError, UsageError
@@ -56,6 +56,23 @@ def test_a_bundle_goes_there_and_back_by_command(with_dictionaries, golden, tmp_
     found = load_file(tmp_path / "back" / "cell_bert" / "model.safetensors")
     key = "embeddings.word_embeddings.weight"
     assert torch.equal(found[key], golden.weights[f"cell_bert/{key}"])
+
+
+def test_a_folder_that_lost_tensors_is_not_filled_with_random_numbers(with_dictionaries, tmp_path):
+    convert_checkpoint(with_dictionaries, tmp_path / "ours")
+    weights = tmp_path / "ours" / "model.safetensors"
+    tensors = load_file(weights)
+    del tensors["matching_head.weight"]
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lack: matching_head\.weight"):
+        convert_checkpoint(tmp_path / "ours", tmp_path / "back", target="hf")
+    assert not (tmp_path / "back").exists()
+
+
+def test_a_classifier_has_no_bundle(tiny, tmp_path):
+    tiny(head="ForSequenceClassification").save_pretrained(tmp_path / "ours")
+    with pytest.raises(ModelError, match="holds both towers"):
+        convert_checkpoint(tmp_path / "ours", tmp_path / "back", target="hf")
 
 
 def test_without_dictionaries_the_published_number_of_genes_is_expected(bundle, tmp_path):

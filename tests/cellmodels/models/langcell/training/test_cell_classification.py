@@ -90,6 +90,24 @@ def test_the_classifier_alone_can_be_trained(call, pretrained: Path) -> None:
     assert float(after["classifier.bias"].abs().max()) > 0
 
 
+def test_adapters_go_into_the_cell_tower(call, pretrained: Path) -> None:
+    code, out, err = call(
+        *("finetune", pretrained, "cells.h5ad", "--task", "cell-classification"),
+        *("--label-key", "cell_type", "-o", "lora", "--steps", 3, "--device", "cpu", "--json"),
+        *("--lora", 2, "--set", "run.log_every=1"),
+    )
+    assert (code, err) == (0, "")
+    assert json.loads(out)["parameters"] < 3000
+    from safetensors.torch import load_file
+
+    before = load_file(pretrained / "model.safetensors")
+    after = load_file("lora/model/model.safetensors")
+    moved = {
+        name for name in after if name in before and not torch.equal(after[name], before[name])
+    }
+    assert moved and all(".layer." in name and name.endswith("weight") for name in moved)
+
+
 def test_a_column_that_is_not_there_is_three_lines(call, pretrained: Path) -> None:
     code, out, err = call(
         *("finetune", pretrained, "cells.h5ad", "--task", "cell-classification"),

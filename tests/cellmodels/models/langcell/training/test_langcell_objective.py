@@ -15,6 +15,7 @@ from cellmodels.models.langcell import LangCellConfig, LangCellForPreTraining
 from cellmodels.models.langcell.training import LangCellObjective, LangCellSettings
 from cellmodels.models.langcell.training.settings import LOSSES
 from cellmodels.models.langcell.training.step import pretraining_losses
+from cellmodels.models.langcell.training.texts import CellText, identities, relations
 
 from .pseudo_cells import TINY, processor
 
@@ -110,6 +111,26 @@ def test_another_cell_of_one_identity_is_no_negative(model, corpora: Path) -> No
     assert float(parts["cell_text"]) == pytest.approx(
         float(torch.stack(cell_text).mean()), rel=1e-4
     )
+
+
+def test_a_kind_and_its_kinds_are_neither_matches_nor_mismatches(model, corpora: Path) -> None:
+    chosen = settings("cell_cell", "cell_text", "matching")
+    _, batch = batch_of(corpora, chosen, range(2))
+    terms = ("CL:0000084", "CL:0000898", "CL:0000236")  # T cell, naive T cell, B cell
+    broad, naive, other = identities([CellText(one, (one,), one) for one in terms]).tolist()
+
+    def found(*pair: int) -> dict[str, torch.Tensor]:
+        batch["identity"] = torch.tensor(pair)
+        return pretraining_losses(model, batch, chosen, torch.from_numpy(relations()))
+
+    kin, strangers = found(broad, naive), found(broad, other)
+    # Nothing is left to tell each of the two from.
+    assert float(kin["cell_text"].detach()) == float(kin["cell_cell"].detach()) == 0.0
+    assert int(kin["num_pairs"]) == 2
+    assert float(strangers["cell_text"].detach()) > 0 < float(strangers["cell_cell"].detach())
+    assert int(strangers["num_pairs"]) == 6
+    unknown = found(len(relations()), len(relations()) + 1)
+    assert int(unknown["num_pairs"]) == 6
 
 
 @pytest.mark.parametrize("negatives", ["hard", "random"])

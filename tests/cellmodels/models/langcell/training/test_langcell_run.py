@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 from biosequence.errors import InputError, UsageError
-from biosequence.training import load_recipe, read_metrics, recipe_from_values, train
+from biosequence.training import load_recipe, read_metrics, recipe_from_values, recipe_text, train
 from biosequence.training.objectives import objective_from_settings
 from cellmodels.models import register_objectives
 
@@ -94,6 +96,16 @@ def test_the_recipe_beside_the_page_is_right() -> None:
     assert objective.settings.reads_texts
     assert recipe.model.type == "langcell"
     assert "langcell.toml" in (DOCS / "objectives.md").read_text(encoding="utf-8")
+
+
+def test_the_command_knows_the_objective_by_itself(place: Path) -> None:
+    recipe = recipe_from_values(recipe_values(objective={"mask_rat": 0.1}))
+    Path("recipe.toml").write_text(recipe_text(recipe), encoding="utf-8")
+    command = [sys.executable, "-m", "bioseq_cli", "train", "recipe.toml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "There is no key 'mask_rat'." in done.stderr
+    assert "[objective] of langcell" in done.stderr
 
 
 def test_a_corpus_of_other_genes_is_refused(place: Path) -> None:
