@@ -107,9 +107,9 @@ def _best_of_cells(
     import pandas as pd
 
     parts, names = [], adata.obs_names.to_numpy()
+    temperature = annotator.calibration().temperature_cell
     for first, known_B, log_p_BN in _scored(annotator, cells):
         of_block = names[first : first + len(known_B)][known_B]
-        temperature = annotator.calibration().temperature_cell
         parts.append(_table(annotator, "cell", of_block, log_p_BN[known_B], temperature, top))
     return pd.concat(parts, ignore_index=True)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from anndata import AnnData
 
@@ -50,6 +52,20 @@ def test_several_queries_are_each_as_if_alone(cells, tiny_langcell: Path) -> Non
     cm.tl.retrieve(["T cell"], cells, model=tiny_langcell)
     left = [name for name in cells.obs if name.startswith("bioseq_retrieved")]
     assert left == [f"bioseq_retrieved_1{end}" for end in ("", "_score", "_rank")]
+
+
+def test_what_is_found_goes_into_a_file_and_comes_back(cells, tiny_langcell, tmp_path) -> None:
+    cells.obs["mine"] = cells.obs["truth"].astype("category")
+    cm.tl.retrieve(["monocyte", "T cell"], cells, model=tiny_langcell)
+    cm.tl.few_shot(cells, "mine", 2, model=tiny_langcell)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    back = ad.read_h5ad(tmp_path / "cells.h5ad")
+    pd.testing.assert_frame_equal(back.obs, cells.obs, check_dtype=False)
+    assert back.uns["bioseq_retrieved"]["queries"].tolist() == ["monocyte", "T cell"]
+    backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    cm.tl.retrieve("T cell", backed, model=tiny_langcell, key_added="again")
+    one, other = backed.obs["again_score"], cells.obs["bioseq_retrieved_2_score"]
+    assert np.array_equal(one, other)
 
 
 def test_an_embedding_that_is_there_can_be_taken(cells, tiny_langcell: Path) -> None:

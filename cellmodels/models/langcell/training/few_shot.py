@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biosequence.errors import InputError, UsageError
+from cellmodels.stream import open_cells
 
 from ..few_shot import few_examples
 from ..folder import LangCellFolder
+from .encoding import Reading, encoded_cells
 from .texts import label_column
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ def train_few_shot(
     Raises
     ------
     InputError
-        If there is no such column, fewer than two labels, or the folder is not empty.
+        If the cells cannot be used, there is no such column, it has fewer than two labels, or the
+        folder is not empty.
     ModelError
         If the model cannot be read.
 
@@ -100,12 +103,20 @@ def train_few_shot(
             fix="Label some cells of two types at least.",
         )
     output = Path(output)
-    if output.exists() and any(output.iterdir()):
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise InputError(
-            "The folder is not empty.", where=str(output), fix="Name a new folder for the run."
+            "The run needs a new or empty folder.",
+            where=str(output),
+            fix="Name another folder for it.",
         )
+    genes = folder.processor().genes
+    examples = _examples(adata, rows, label_key)
+    with open_cells(examples) as source:
+        # What cannot be read is to fail before anything is written.
+        for _ in encoded_cells(source, genes, Reading()):
+            pass
     output.mkdir(parents=True, exist_ok=True)
-    _write_examples(adata, rows, label_key, output / "examples.h5ad")
+    examples.write_h5ad(output / "examples.h5ad")
     register_objectives()
     batch = min(BATCH, len(rows))
     values = {
@@ -128,17 +139,17 @@ def train_few_shot(
         "run": {
             "steps": steps or -(-EPOCHS * len(rows) // batch),
             "batch_size": batch,
-            "length": folder.processor().genes.max_length,
+            "length": genes.max_length,
             "device": device,
         },
     }
     return train(recipe_from_values(values)).output / "model"
 
 
-def _write_examples(adata: AnnData, rows: np.ndarray, label_key: str, path: Path) -> None:
+def _examples(adata: AnnData, rows: np.ndarray, label_key: str) -> AnnData:
     """The cells alone: what else lies in an object may be large, and cannot always be written."""
     examples = adata[rows].to_memory()
     examples.obs = examples.obs[[label_key]].copy()
     for part in (examples.obsm, examples.obsp, examples.varm, examples.varp, examples.uns):
         part.clear()
-    examples.write_h5ad(path)
+    return examples

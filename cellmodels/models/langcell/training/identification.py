@@ -57,8 +57,12 @@ class CellIdentification(CellClassification):
         return Losses(sum(parts.values()), logged, len(labels_B))
 
     def model_options(self, tokenizer: LangCellProcessor) -> dict[str, Any]:
-        """Nothing: the model stays what it is."""
-        return {}
+        """Sizes of both vocabularies; a model that is there keeps its own."""
+        genes, texts = tokenizer.genes, tokenizer.text
+        return {
+            "cell_config": {"vocab_size": len(genes), "pad_token_id": genes.pad_id},
+            "text_config": {"vocab_size": len(texts), "pad_token_id": texts.pad_token_id},
+        }
 
     def prepare_model(self, model: LangCellForPreTraining, tokenizer: LangCellProcessor) -> None:
         """Freeze the head that names masked genes, which is not used."""

@@ -127,9 +127,15 @@ def test_bad_input_leaves_nothing_behind(
         with pytest.raises(error, match=said):
             train_few_shot(cells, *given, tiny_langcell, tmp_path / "few")
     assert not (tmp_path / "few").exists()
+    negative = cells.copy()
+    negative.X.data[::2] *= -1
+    with pytest.raises(InputError):
+        train_few_shot(negative, "truth", 1, tiny_langcell, tmp_path / "few")
+    assert not (tmp_path / "few").exists()
     (tmp_path / "mine").write_text("kept")
-    with pytest.raises(InputError, match="not empty"):
-        train_few_shot(cells, "truth", 1, tiny_langcell, tmp_path)
+    for output in (tmp_path, tmp_path / "mine"):
+        with pytest.raises(InputError, match="new or empty folder"):
+            train_few_shot(cells, "truth", 1, tiny_langcell, output)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
