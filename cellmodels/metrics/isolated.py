@@ -1,14 +1,12 @@
 """Labels that few batches share: integration loses them first."""
 
-# Shapes: B cells, D embedding width.
+# Shapes: B cells, D embedding width, L isolated labels.
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-
-from .silhouettes import silhouette_label
 
 
 def isolated_labels(batches_B: np.ndarray, labels_B: np.ndarray) -> list:
@@ -76,9 +74,36 @@ def isolated_silhouette(
         One row a cell.
     batches_B, labels_B
         Of each cell; at least two labels.
+
+    Examples
+    --------
+    >>> points, batches = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([1, 2, 1, 1])
+    >>> isolated_silhouette(points, batches, np.array(["a", "a", "b", "b"]))
+    1.0
     """
-    widths = [
-        silhouette_label(embedding_BD, labels_B == label)
-        for label in isolated_labels(batches_B, labels_B)
-    ]
-    return float(np.mean(widths))
+    isolated = isolated_labels(batches_B, labels_B)
+    inside_BL = np.stack([labels_B == label for label in isolated], axis=1)
+    return float((_widths(embedding_BD, inside_BL).mean() + 1) / 2)
+
+
+def _widths(embedding_BD: np.ndarray, inside_BL: np.ndarray) -> np.ndarray:
+    """Silhouettes (B, L) of each label and the rest; all distances are computed once for all."""
+    from sklearn.metrics import pairwise_distances_chunked
+
+    counted_BL = inside_BL.astype(np.float64)
+    parts = pairwise_distances_chunked(
+        embedding_BD,
+        reduce_func=lambda d_SB, _: np.column_stack([d_SB.sum(axis=1), d_SB @ counted_BL]),
+    )
+    sums_B, within_BL = np.split(np.concatenate(list(parts)), [1], axis=1)
+    size_L, without_BL = inside_BL.sum(axis=0), sums_B - within_BL
+    rest_L = len(inside_BL) - size_L
+    own_size_BL = np.where(inside_BL, size_L, rest_L)
+    # The cell itself is no neighbour of its own.
+    own_BL = np.where(inside_BL, within_BL, without_BL) / np.maximum(own_size_BL - 1, 1)
+    other_BL = np.where(inside_BL, without_BL, within_BL) / np.where(inside_BL, rest_L, size_L)
+    largest_BL = np.maximum(own_BL, other_BL)
+    width_BL = np.divide(
+        other_BL - own_BL, largest_BL, out=np.zeros_like(own_BL), where=largest_BL > 0
+    )
+    return np.where(own_size_BL == 1, 0.0, width_BL)

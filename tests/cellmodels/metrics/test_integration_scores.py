@@ -75,6 +75,16 @@ def test_isolated_labels_by_hand() -> None:
     assert isolated_silhouette(points, batches, labels) == pytest.approx((4 / 5 + 1) / 2)
 
 
+def test_silhouettes_of_isolated_labels_are_those_of_two_groups() -> None:
+    points, batches, labels = geometry(batch=3, label=2)
+    labels[:1] = 7
+    batches[labels == 2] = 0
+    assert isolated_labels(batches, labels) == [2, 7]
+    each = [silhouette_label(points, labels == label) for label in (2, 7)]
+    found = isolated_silhouette(points, batches, labels)
+    assert found == pytest.approx(np.mean(each), abs=1e-6)
+
+
 def test_connectivity_by_hand() -> None:
     points = np.array([[0.0], [0.1], [5.0], [5.1], [5.2]])
     labels = np.array(["a", "a", "a", "b", "b"])
