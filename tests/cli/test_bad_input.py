@@ -174,7 +174,7 @@ def test_mouse_genes_called_human(
         (["--min-confidence", "-1"], 2, ["--min-confidence"]),
         (["--candidates", "B cell, gobbledygook"], 2, ["gobbledygook", "--candidates"]),
         (["--tissue", "gobbledygook"], 2, ["gobbledygook", "--tissue"]),
-        (["--method", "langcell"], 2, ["langcell", "auto"]),
+        (["--method", "langcell"], 4, ["LangCell", "--model"]),
         (["--method", "llm"], 2, ["llm", "auto"]),
         (["--method", "magic"], 2, ["magic"]),
         (["--device", "nonsense"], 2, ["nonsense", "--device"]),
