@@ -137,7 +137,7 @@ def beside_transformers(shapes: list, rounds: int, clock: Callable[[], float]) -
 
 
 def far_gates(rounds: int, clock: Callable[[], float]) -> None:
-    """Gates that need a weight for each pair of positions, which is our slower way."""
+    """Gates so far apart that each pair of positions needs a weight of its own."""
     shape = (1, 4, 2048, 64, 64)
     inputs = sample(*shape, forget=-4.0)
     programs = {"theirs": chunkwise(64), "ours": ours(64)}

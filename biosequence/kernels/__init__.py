@@ -18,6 +18,7 @@ from typing import Any
 # Name of the op -> its folder; each folder also holds the step form and the states of its op.
 _OPS = {
     "causal_conv1d": "causal_conv",
+    "mamba_inner": "mamba_inner",
     "mlstm": "mlstm",
     "selective_scan": "selective_scan",
     "slstm": "slstm",
@@ -27,6 +28,7 @@ _EXPORTS = {
     "accelerate": "accelerate",
     "causal_conv1d": "causal_conv",
     "causal_conv1d_step": "causal_conv",
+    "mamba_inner": "mamba_inner",
     "MLSTMState": "mlstm",
     "mlstm": "mlstm",
     "mlstm_bidirectional": "mlstm",
@@ -48,6 +50,7 @@ __all__ = [
     "backends",
     "causal_conv1d",
     "causal_conv1d_step",
+    "mamba_inner",
     "mlstm",
     "mlstm_bidirectional",
     "mlstm_step",

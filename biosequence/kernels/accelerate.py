@@ -1,7 +1,8 @@
 """These kernels in a transformers model that is already in memory.
 
 A mixer's own forward keeps running, with its handling of masks and caches; only the functions that
-it calls for the recurrence and the convolution are exchanged, in that one object. transformers is
+it calls for the recurrence, the convolution and its matrix products are exchanged, in that one
+object. While it trains, a plain Mamba mixer calls one for all between them. transformers is
 not imported: whoever has such a model has done that, and its functions are found in the module
 that the mixer's class comes from. Other models in the process are left alone.
 """
@@ -19,7 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, ModelError
-from . import causal_conv1d, selective_scan, ssd
+from . import causal_conv1d, mamba_inner, selective_scan, ssd
+from .onednn import linear
+from .plain import is_plain
 
 Model = TypeVar("Model", bound=nn.Module)
 _MARK = "_biosequence_kernels"
@@ -67,6 +70,9 @@ def accelerate(model: Model) -> Model:
     for mixer, forward in found:
         setattr(forward, _MARK, True)
         mixer.forward = MethodType(forward, mixer)
+        for layer in mixer.children():
+            if type(layer) is nn.Linear and is_plain(layer):
+                layer.forward = MethodType(_product, layer)
     return model
 
 
@@ -108,9 +114,45 @@ def _faster(mixer: nn.Module) -> Callable[..., Any] | None:
         return None
     if getattr(mixer, "activation", "silu") not in ("silu", "swish"):
         exchanged.pop("causal_conv1d_fn", None)
-    elif "mamba_selective_scan" in exchanged and "causal_conv1d_fn" in exchanged:
+        return _with_globals(forward, exchanged)
+    if "mamba_selective_scan" in exchanged and "causal_conv1d_fn" in exchanged:
         exchanged["causal_conv1d_fn"] = _convolution_of_one_document
-    return _with_globals(forward, exchanged)
+    in_pieces = _with_globals(forward, exchanged)
+    if "mamba_inner_fn" in names and _takes_the_same(module.get("mamba_inner_fn"), _inner):
+        return _whole_where_plain(
+            _with_globals(forward, exchanged | {"mamba_inner_fn": _inner}), in_pieces
+        )
+    return in_pieces
+
+
+def _whole_where_plain(whole: FunctionType, in_pieces: FunctionType) -> Callable[..., Any]:
+    """A forward that may use the fused block where that sees all there is.
+
+    The block reads the weights of layers that it does not call, and knows no mask.
+    """
+
+    def forward(
+        self: Any,
+        hidden_states: Tensor,
+        cache_params: Any = None,
+        attention_mask: Tensor | None = None,
+        **options: Any,
+    ) -> Tensor:
+        is_whole = (
+            not options
+            and (attention_mask is None or _hides_nothing(attention_mask))
+            and is_plain(self.conv1d)
+            and all(is_plain(x, _product) for x in (self.x_proj, self.dt_proj, self.out_proj))
+        )
+        run = whole if is_whole else in_pieces
+        return run(self, hidden_states, cache_params, attention_mask, **options)
+
+    return forward
+
+
+def _hides_nothing(mask: Tensor) -> bool:
+    # Elsewhere the question would wait for the device.
+    return mask.device.type == "cpu" and bool(mask.all())
 
 
 def _takes_the_same(theirs: Any, ours: Callable[..., Any]) -> bool:
@@ -144,6 +186,38 @@ def _with_globals(function: Callable[..., Any], exchanged: Mapping[str, Any]) ->
 
 def _nothing_fused(*args: Any, **options: Any) -> None:
     """Without a fused block a mixer goes on piece by piece."""
+
+
+def _product(self: Any, x: Tensor) -> Tensor:
+    return linear(x, self.weight, self.bias)
+
+
+setattr(_product, _MARK, True)
+
+
+def _inner(
+    xz: Tensor,
+    conv1d_weight: Tensor,
+    conv1d_bias: Tensor | None,
+    x_proj_weight: Tensor,
+    delta_proj_weight: Tensor,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    A: Tensor,
+    B: Tensor | None = None,
+    C: Tensor | None = None,
+    D: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    delta_softplus: bool = True,
+    **options: Any,
+) -> Tensor | None:
+    # FalconMamba's options are norms between the projections.
+    if options or B is not None or C is not None or not delta_softplus:
+        return None
+    return mamba_inner(
+        xz.transpose(1, 2), conv1d_weight.squeeze(1), conv1d_bias, x_proj_weight,
+        delta_proj_weight, delta_bias, A, D, out_proj_weight, out_proj_bias,
+    )  # fmt: skip
 
 
 def _convolution(

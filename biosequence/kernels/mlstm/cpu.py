@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
 
+from ..compiled_loops import not_single_on_cpu, numba_missing
 from ..shapes import state_dtype
 from .chunks import (
     Run,
@@ -23,6 +24,7 @@ from .chunks import (
 from .frame import Plan, frame_of, last_m
 from .gates import gate_slopes, with_last_unit, with_unit
 from .naive import floor_of, without_stabiliser
+from .settings import Settings
 from .state import MLSTMState
 
 Tensor = torch.Tensor
@@ -47,24 +49,25 @@ def mlstm_chunkwise(
     eps: float = 1e-6,
     chunk_size: int | None = None,
 ) -> Tensor | tuple[Tensor, MLSTMState]:
-    """Chunks as batched products with the state between them, at a cost linear in length.
+    """Products inside chunks and a state between them, at a cost linear in length.
 
     Arguments and results are those of `biosequence.kernels.mlstm`.
     """
-    chunk = chunk_size or best_chunk(q, v)
-    how = _Settings(
+    how = Settings(
         exponential=input_gate == "exp",
         normalize=normalize,
         eps=eps,
-        chunk=chunk,
-        alone=initial_state is None and not return_last_state and q.shape[2] <= chunk,
+        chunk=chunk_size or best_chunk(q, v),
+        wanted=return_last_state,
+        keep=_needs_backward(q, k, v, i, f, *(initial_state or ())),
     )
     C0 = n0 = m0 = None
     if initial_state is not None:
         dtype = state_dtype(q, k, v, i, f)
         state = MLSTMState(*(part.to(dtype) for part in initial_state))
         C0, n0, m0 = with_unit(state) if how.exponential else without_stabiliser(state)
-    h, _, C, n, m = _Chunkwise.apply(q, k, v, i, f, C0, n0, m0, seq_idx, how)
+    h, _, C, n, m = _apply(q, k, v, i, f, C0, n0, m0, seq_idx, how)
+    h = h.to(v.dtype)
     if not return_last_state:
         return h
     if torch.is_grad_enabled() and how.exponential:
@@ -80,9 +83,25 @@ def unnormalized(
 
     Gradients are those at a constant m: right for whatever does not depend on the unit.
     """
-    how = _Settings(True, True, 0.0, best_chunk(q, v), raw=True)
-    num, den, _, _, m = _Chunkwise.apply(q, k, v, i, f, None, None, None, seq_idx, how)
+    keep = _needs_backward(q, k, v, i, f)
+    how = Settings(True, True, 0.0, best_chunk(q, v), raw=True, wanted=False, keep=keep)
+    num, den, _, _, m = _apply(q, k, v, i, f, None, None, None, seq_idx, how)
     return num, den, m
+
+
+def _needs_backward(*tensors: Tensor) -> bool:
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def _apply(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    """The op in compiled loops where they can run the call, and else in products of torch."""
+    # torch.compile cannot follow the loops.
+    traced = torch.compiler.is_compiling()
+    if traced or numba_missing() or not_single_on_cpu(q, k, v, *others):
+        return _Chunkwise.apply(q, k, v, *others)
+    from .compiled import in_loops
+
+    return in_loops(q, k, v, *others)
 
 
 def best_chunk(q: Tensor, v: Tensor) -> int:
@@ -90,23 +109,8 @@ def best_chunk(q: Tensor, v: Tensor) -> int:
     return 64 if q.shape[-1] <= 64 or q.shape[-2] <= 64 else 128
 
 
-class _Settings(NamedTuple):
-    exponential: bool
-    normalize: bool
-    eps: float
-    chunk: int
-    raw: bool = False
-    # One chunk that no state enters or leaves: with wide heads the state is most of the work.
-    alone: bool = False
-
-    @property
-    def divided(self) -> bool:
-        """Whether the op itself divides its output."""
-        return self.normalize and not self.raw
-
-
 class _Chunkwise(torch.autograd.Function):
-    """The op with its gradient; m is a unit and has none."""
+    """The op with its gradient, for any float type and device; m is a unit and has none."""
 
     @staticmethod
     def forward(
@@ -120,13 +124,15 @@ class _Chunkwise(torch.autograd.Function):
         n0: Tensor | None,
         m0: Tensor | None,
         seq_idx: Tensor | None,
-        how: _Settings,
+        how: Settings,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         dtype = state_dtype(q, k, v, i, f)
         B, H, L, K = q.shape
+        # With wide heads the state is most of the work: none is made where none is needed.
+        alone = C0 is None and not how.wanted and how.chunk >= L
         frame = frame_of(i, f, m0, seq_idx, how.exponential)
         V = v.shape[-1]
-        state = q.new_zeros(B, H, 0 if how.alone else K * V + K, dtype=dtype)
+        state = q.new_zeros(B, H, 0 if alone else K * V + K, dtype=dtype)
         if C0 is not None:
             state = torch.cat([C0.flatten(2), n0], -1)
         m = (frame.M + frame.b).to(dtype)
@@ -139,7 +145,7 @@ class _Chunkwise(torch.autograd.Function):
         for run in runs:
             weights = plans[run.T].weights(*run)
             x = scaled(run.of(q), run.of(k), run.of(v), weights, dtype)
-            if how.alone:
+            if alone:
                 num, run_den, pairs = forward_alone(x, weights)
                 kept += [pairs, state]
             else:
@@ -153,30 +159,29 @@ class _Chunkwise(torch.autograd.Function):
                 torch.div(num, run_size[..., None], out=run.of(h))
             else:
                 run.of(h).copy_(num)
-        ctx.how, ctx.runs, ctx.plans, ctx.given = how, runs, plans, C0 is not None
+        ctx.how, ctx.runs, ctx.plans, ctx.given, ctx.alone = how, runs, plans, C0 is not None, alone
         ctx.save_for_backward(q, k, v, i, f, h, den, size, least, seq_idx, *kept)
         ctx.mark_non_differentiable(m)
         last = m if how.raw else m[..., -1].clone()
         ctx.mark_non_differentiable(last)
         if not how.raw:
             ctx.mark_non_differentiable(den)
-        out = h if how.raw else h.to(v.dtype)
-        if how.alone:
-            return out, den, state, state.clone(), last
+        if alone:
+            return h, den, state, state.clone(), last
         C, n = state.split([K * V, K], -1)
-        return out, den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
+        return h, den, C.unflatten(-1, (K, V)).clone(), n.clone(), last
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_h: Tensor, d_den: Tensor, d_C: Tensor, d_n: Tensor, _: Any) -> Any:
         q, k, v, i, f, h, den, size, least, seq_idx, *kept = ctx.saved_tensors
-        how, (K, V) = ctx.how, (q.shape[-1], v.shape[-1])
+        how, alone, (K, V) = ctx.how, ctx.alone, (q.shape[-1], v.shape[-1])
         slopes = Slopes(*(torch.empty_like(x, dtype=h.dtype) for x in (q, k, v)))
         along, k_slope = torch.empty_like(den), torch.empty_like(den)
         # An output shrinks as its divisor grows, while that is above its least value.
         free = den.abs() >= least if how.divided else None
         pull = torch.where(free, -den.sign(), 0.0) if how.divided else None
-        d_state = d_C if how.alone else torch.cat([d_C.flatten(2), d_n], -1)
+        d_state = d_C if alone else torch.cat([d_C.flatten(2), d_n], -1)
         leaving: list[Tensor] = []
         for index in reversed(range(len(ctx.runs))):
             run: Run = ctx.runs[index]
@@ -192,7 +197,7 @@ class _Chunkwise(torch.autograd.Function):
             run.of(along).copy_(run_along)
             d_run_den = run_along * run.of(pull) if how.divided else run.of(d_den).contiguous()
             into = Slopes(*map(run.of, slopes))
-            if how.alone:
+            if alone:
                 backward_alone(x, weights, pairs, d_num, d_run_den, into)
                 leaving.append(torch.zeros_like(run_along[..., 0]))
             else:
@@ -213,7 +218,7 @@ class _Chunkwise(torch.autograd.Function):
 
 
 def _q_slope(
-    how: _Settings, along: Tensor, den: Tensor, d_den: Tensor, size: Tensor, free: Tensor | None
+    how: Settings, along: Tensor, den: Tensor, d_den: Tensor, size: Tensor, free: Tensor | None
 ) -> Tensor:
     """Slope of each output along its own size, which is q . dq.
 

@@ -2,6 +2,7 @@
 
 # Shapes: B batch, L length, D channels, G groups, N state size, K blocks of W=64 channels, T
 # positions of a chunk. The innermost loop runs over a block's channels, side by side in memory.
+# The gates z are the last D columns of their rows, which may hold more.
 
 from __future__ import annotations
 
@@ -36,25 +37,22 @@ def _rows(number):
 
 
 @compiled
-def forward_tasks(
-    first, end, extents, softplus, u, delta, A, B, C, D, z, bias, starts, y, ungated, kept, h
-):
+def forward_tasks(first, end, extents, softplus, u, delta, A, B, C, D, bias, z, starts, y, kept, h):
     """Output and last state of some tasks.
 
-    z is empty without a gate. The output before the gate, and the state before each chunk, are
-    kept where there is room for them.
+    z is empty without a gate. The state before each chunk is kept where there is room for it.
     """
     num_blocks = len(extents)
     for task in range(first, end):
         b, k = task // num_blocks, task % num_blocks
         _forward(
-            extents[k], softplus, u[b], delta[b], A[k], B[b], C[b], D, z[b], bias, starts[b], y[b],
-            ungated[b], kept[b, k], h[b, k],
+            extents[k], softplus, u[b], delta[b], A[k], B[b], C[b], D, bias, z[b], starts[b], y[b],
+            kept[b, k], h[b, k],
         )  # fmt: skip
 
 
 @compiled
-def _forward(extent, softplus, u, delta, A, B, C, D, z, bias, starts, y, ungated, kept, h):
+def _forward(extent, softplus, u, delta, A, B, C, D, bias, z, starts, y, kept, h):
     start, width, group = extent[0], extent[1], extent[2]
     state, rows = _rows(len(A)), _rows(3)
     rows[:] = 0
@@ -76,16 +74,19 @@ def _forward(extent, softplus, u, delta, A, B, C, D, z, bias, starts, y, ungated
                 new = exp2(steps[j] * A[n, j]) * state[n, j] + inflow[j] * b
                 state[n, j] = new
                 out[j] += new * c
+        if len(z) > 0:
+            first = start + _first_gate(z, y)
+            for m in range(width):
+                gate = z[t, first + m]
+                out[m] *= gate * sigmoid(gate)
         for m in range(width):
             y[t, start + m] = out[m]
-        if len(ungated) > 0:
-            for m in range(width):
-                ungated[t, start + m] = out[m]
-        if len(z) > 0:
-            for m in range(width):
-                gate = z[t, start + m]
-                y[t, start + m] *= gate * sigmoid(gate)
     h[:] = state
+
+
+@compiled
+def _first_gate(z, y):
+    return np.uintp(z.shape[1]) - np.uintp(y.shape[1])
 
 
 @compiled
@@ -100,20 +101,22 @@ def _step_sizes(start, width, softplus, delta, bias, steps):
 
 @compiled
 def backward_tasks(
-    first, end, extents, softplus, u, delta, A, B, C, D, z, bias, starts, ungated, dy, kept, dh,
-    du, ddelta, dA, dB, dC, dD, dz, dbias,
+    first, end, extents, softplus, u, delta, A, B, C, D, bias, z, starts, dy, kept, dh,
+    du, ddelta, dA, dB, dC, dD, dbias, dz,
 ):  # fmt: skip
     """Gradients of some tasks; dh comes as the last state's and leaves as the first one's."""
     num_blocks, size = len(extents), A.shape[1]
     states = _rows((CHUNK + 1) * size).reshape(CHUNK + 1, size, WIDTH)
     decays = _rows(CHUNK * size).reshape(CHUNK, size, WIDTH)
-    steps = _rows(CHUNK)
-    # Lanes without a channel: no step, so that nothing comes in.
+    steps, slopes = _rows(CHUNK), _rows(CHUNK)
+    # Lanes without a channel: no step, so that nothing comes in, and no slope.
     steps[:] = 0
+    slopes[:] = 0
     for task in range(first, end):
         b, k = task // num_blocks, task % num_blocks
         if extents[k, 1] < WIDTH:
             steps[:] = 0
+            slopes[:] = 0
         dA[b, k] = 0
         for chunk in range(len(kept[b, k]) - 1, -1, -1):
             t = slice(chunk * CHUNK, min((chunk + 1) * CHUNK, u.shape[1]))
@@ -122,10 +125,11 @@ def backward_tasks(
                 extents[k], softplus, u[b, t], delta[b, t], A[k], B[b, t], bias, starts[b, t],
                 states, decays, steps,
             )  # fmt: skip
-            if len(z[b]) > 0:
-                _chunk_gate(extents[k], z[b, t], ungated[b, t], dy[b, t], dz[b, t])
+            _chunk_gate(
+                extents[k], u[b, t], C[b, t], D, z[b, t], dy[b, t], states, slopes, dz[b, t]
+            )
             _chunk_gradients(
-                extents[k], u[b, t], A[k], B[b, t], C[b, t], D, dy[b, t], states, decays, steps,
+                extents[k], u[b, t], A[k], B[b, t], C[b, t], D, states, decays, steps, slopes,
                 dh[b, k], du[b, t], ddelta[b, t], dA[b, k], dB[b, k, t], dC[b, k, t], dD[b],
             )  # fmt: skip
             _chunk_steps(extents[k], softplus, delta[b, t], bias, ddelta[b, t], dbias[b])
@@ -155,30 +159,43 @@ def _chunk_states(extent, softplus, u, delta, A, B, bias, starts, states, decays
 
 
 @compiled
-def _chunk_gate(extent, z, ungated, dy, dz):
-    """Gradient of the gate; dy becomes the gradient of the output before it."""
-    start, width = extent[0], extent[1]
-    for t in range(len(z)):
+def _chunk_gate(extent, u, C, D, z, dy, states, slopes, dz):
+    """Gradient of the gate, and that of the output before it into the rows of slopes."""
+    start, width, group = extent[0], extent[1], extent[2]
+    out = _rows(1)[0]
+    for t in range(len(u)):
         for m in range(width):
-            gate, g = z[t, start + m], dy[t, start + m]
+            slopes[t, m] = dy[t, start + m]
+        if len(z) == 0:
+            continue
+        out[:] = 0
+        for n in range(C.shape[2]):
+            c = C[t, group, n]
+            for j in range(WIDTH):
+                out[j] += c * states[t + 1, n, j]
+        first = start + _first_gate(z, u)
+        for m in range(width):
+            gate = z[t, first + m]
             open_ = sigmoid(gate)
-            dy[t, start + m] = g * gate * open_
-            dz[t, start + m] = g * ungated[t, start + m] * open_ * (1 + gate * (1 - open_))
+            ungated = out[m] + D[start + m] * u[t, start + m]
+            dz[t, first + m] = slopes[t, m] * ungated * open_ * (1 + gate * (1 - open_))
+            slopes[t, m] *= gate * open_
 
 
 @compiled
-def _chunk_gradients(extent, u, A, B, C, D, dy, states, decays, steps, dh, du, ddt, dA, dB, dC, dD):
+def _chunk_gradients(
+    extent, u, A, B, C, D, states, decays, steps, slopes, dh, du, ddt, dA, dB, dC, dD
+):
     start, width, group = extent[0], extent[1], extent[2]
-    dstate, drate, rows = _rows(len(A)), _rows(len(A)), _rows(4)
-    inflow, g, by_inflow, by_decay = rows[0], rows[1], rows[2], rows[3]
+    dstate, drate, rows = _rows(len(A)), _rows(len(A)), _rows(3)
+    inflow, by_inflow, by_decay = rows[0], rows[1], rows[2]
     dstate[:] = dh
     drate[:] = dA
     rows[:] = 0
     for t in range(len(u) - 1, -1, -1):
-        step = steps[t]
+        step, g = steps[t], slopes[t]
         for m in range(width):
             inflow[m] = step[m] * u[t, start + m]
-            g[m] = dy[t, start + m]
         by_inflow[:] = 0
         by_decay[:] = 0
         for n in range(len(A)):

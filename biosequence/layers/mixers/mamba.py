@@ -10,7 +10,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ...kernels import selective_scan, selective_scan_step
+from ...kernels import mamba_inner, selective_scan, selective_scan_step
+from ...kernels.onednn import linear
+from ...kernels.plain import is_plain
 from ..convolution import CausalConv
 from ..place import SHUT
 
@@ -126,6 +128,8 @@ class MambaMixer(nn.Module):
         -------
         Output (B, T, D) and the state, None unless asked for.
         """
+        if state is None and mask is None and not need_state and self._is_plain():
+            return self._whole(x_BTD, seq_idx), None
         u_BTI, z_BTI = self.in_proj(x_BTD).chunk(2, dim=-1)
         u_BTI, window = self.conv(
             u_BTI,
@@ -141,7 +145,7 @@ class MambaMixer(nn.Module):
         done = selective_scan(
             u_BTI.transpose(1, 2),
             delta_BTI.transpose(1, 2),
-            -self.A_log.to(_wide(self.A_log)).exp(),
+            self._rates(),
             B_BTN.transpose(1, 2),
             C_BTN.transpose(1, 2),
             D=self.D,
@@ -172,7 +176,7 @@ class MambaMixer(nn.Module):
         y_BI, ssm = selective_scan_step(
             u_BI,
             delta_BI,
-            -self.A_log.to(_wide(self.A_log)).exp(),
+            self._rates(),
             B_BN,
             C_BN,
             D=self.D,
@@ -188,6 +192,29 @@ class MambaMixer(nn.Module):
         shape = (batch, self.inner, self.state_size)
         ssm = torch.zeros(shape, dtype=_wide(like), device=like.device)
         return MambaMixerState(self.conv.zero_state(batch, like=like), ssm)
+
+    def _is_plain(self) -> bool:
+        """Whether the fused op does all that this layer does: it passes by adapters and hooks."""
+        parts = (self.in_proj, self.x_proj, self.dt_proj, self.out_proj)
+        return self.rms_eps is None and self.backend is None and all(map(is_plain, parts))
+
+    def _whole(self, x_BTD: Tensor, seq_idx: Tensor | None) -> Tensor:
+        return mamba_inner(
+            linear(x_BTD, self.in_proj.weight, self.in_proj.bias),
+            self.conv.weight.squeeze(1),
+            self.conv.bias,
+            self.x_proj.weight,
+            self.dt_proj.weight,
+            self.dt_proj.bias,
+            self._rates(),
+            self.D,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            seq_idx=seq_idx,
+        )
+
+    def _rates(self) -> Tensor:
+        return -self.A_log.to(_wide(self.A_log)).exp()
 
     def _selected(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         sizes = (self.dt_rank, self.state_size, self.state_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,11 @@ def poisoned_memory() -> Iterator[None]:
 def golden() -> Path:
     """The folder of tensors that published implementations gave."""
     return Path(__file__).parents[2] / "golden"
+
+
+@pytest.fixture(params=["compiled loops", "torch products"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mLSTM on the CPU as it is where numba is installed, and as it is where it is not."""
+    if request.param == "torch products":
+        way = import_module("biosequence.kernels.mlstm.cpu")
+        monkeypatch.setattr(way, "numba_missing", lambda: "left out by the test")

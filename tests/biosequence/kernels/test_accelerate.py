@@ -86,18 +86,77 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("make", MODELS)
-@pytest.mark.parametrize("training", [False, True])
-def test_logits_and_gradients_stay(make: Any, training: bool) -> None:
-    model = randomised(make()).train(training)
-    ids = torch.randint(12, (2, 37), generator=torch.Generator().manual_seed(1))
-    mask = torch.ones_like(ids)
-    mask[0, :5] = 0
+def assert_stays(model: nn.Module, hidden: int | None = None, length: int = 37) -> None:
+    """Logits and gradients before and after; the first row begins with padding."""
+    ids = torch.randint(12, (2, length), generator=torch.Generator().manual_seed(1))
+    mask = None if hidden is None else torch.ones_like(ids)
+    if mask is not None:
+        mask[0, :hidden] = 0
     before = loss_and_gradients(model, ids, attention_mask=mask)
     after = loss_and_gradients(accelerate(model), ids, attention_mask=mask)
     for name, tensor in before.items():
         scale = max(1.0, float(tensor.abs().max()))
         torch.testing.assert_close(after[name] / scale, tensor / scale, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("make", MODELS)
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("hidden", [None, 0, 5])
+def test_logits_and_gradients_stay(make: Any, training: bool, hidden: int | None) -> None:
+    assert_stays(randomised(make()).train(training), hidden)
+
+
+def test_a_mamba_with_biases_and_one_position_trains_as_before() -> None:
+    assert_stays(randomised(mamba(use_bias=True, use_conv_bias=False)).train())
+    assert_stays(randomised(mamba()).train(), length=1)
+
+
+class Adapted(nn.Module):
+    """A linear layer beside which another one learns, with its weight where callers look."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base, self.added = base, nn.Linear(base.in_features, base.out_features, bias=False)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        return self.base.weight
+
+    @property
+    def bias(self) -> torch.Tensor | None:
+        return self.base.bias
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.base(x) + self.added(x)
+
+
+@pytest.mark.parametrize("name", ["in_proj", "x_proj", "out_proj"])
+@pytest.mark.parametrize("late", [False, True])
+def test_an_adapter_is_not_passed_by(name: str, late: bool) -> None:
+    model = randomised(mamba()).train()
+    changed = copy.deepcopy(model)
+    if late:
+        accelerate(changed)
+    generator = torch.Generator().manual_seed(3)
+    for one in (model, changed):
+        mixer = one.backbone.layers[0].mixer
+        setattr(mixer, name, Adapted(getattr(mixer, name)))
+        with torch.no_grad():
+            generator.manual_seed(3)
+            added = getattr(mixer, name).added.weight
+            added.copy_(torch.randn(added.shape, generator=generator))
+    ids = torch.tensor([[1, 2, 3, 4, 5]])
+    before = loss_and_gradients(model, ids)
+    after = loss_and_gradients(accelerate(changed), ids)
+    for key, tensor in before.items():
+        torch.testing.assert_close(after[key], tensor, atol=1e-4, rtol=1e-4)
+
+
+def test_a_hook_on_a_projection_is_called() -> None:
+    model, seen = accelerate(mamba()).train(), []
+    model.backbone.layers[0].mixer.out_proj.register_forward_hook(lambda *a: seen.append(1))
+    model(torch.tensor([[1, 2, 3]]))
+    assert seen == [1]
 
 
 def test_another_activation_stays_what_it_is() -> None:
@@ -116,13 +175,16 @@ def test_generated_text_stays(make: Any) -> None:
     assert torch.equal(accelerate(model).generate(ids, **options), before)
 
 
-def test_the_scan_that_runs_is_ours_and_only_where_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("op", "training"), [("selective_scan", False), ("mamba_inner", True)])
+def test_the_op_that_runs_is_ours_and_only_where_asked(
+    op: str, training: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = []
     module = __import__("biosequence.kernels.accelerate", fromlist=["x"])
-    ours = module.selective_scan
-    monkeypatch.setattr(module, "selective_scan", lambda *a: calls.append(1) or ours(*a))
+    ours = getattr(module, op)
+    monkeypatch.setattr(module, op, lambda *a: calls.append(1) or ours(*a))
     ids = torch.tensor([[1, 2, 3]])
-    changed, other = accelerate(mamba()), mamba()
+    changed, other = accelerate(mamba()).train(training), mamba().train(training)
     changed(ids)
     assert len(calls) == 2
     other(ids)

@@ -11,6 +11,8 @@ import torch
 from biosequence.kernels.mlstm import MLSTMState, mlstm
 from biosequence.kernels.mlstm.cpu import mlstm_chunkwise
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 BACKENDS = ("parallel", "cpu")
 LENGTHS = (1, 63, 64, 65, 250)
 B, H, K, V = 2, 2, 8, 6
@@ -109,6 +111,54 @@ def test_gates_too_far_apart_for_row_and_column_factors(
     assert_like_reference(tensors, "cpu", within=2e-4, seq_idx=seq_idx)
 
 
+@pytest.mark.parametrize(("K", "V"), [(1, 1), (40, 70), (70, 33)])
+def test_any_widths(K: int, V: int) -> None:
+    torch.manual_seed(0)
+    tensors = [torch.randn(B, H, 70, width) for width in (K, K, V)]
+    tensors += [torch.randn(B, H, 70), torch.randn(B, H, 70) + 2]
+    tensors += [torch.randn(B, H, K, V), torch.randn(B, H, K), torch.randn(B, H)]
+    assert_like_reference(tensors, "cpu", within=1e-4)
+
+
+def test_a_long_memory_keeps_its_digits() -> None:
+    # The divisor is what is left of sums that nearly cancel, over hundreds of positions.
+    assert_like_reference(sample(1000, forget=8.0)[:5], "cpu")
+
+
+def test_a_call_without_gradients_gives_the_same() -> None:
+    tensors = [x.requires_grad_() for x in sample(150)[:5]]
+    wanted, last = mlstm(*tensors, return_last_state=True, backend="cpu")
+    with torch.no_grad():
+        h, state = mlstm(*tensors, return_last_state=True, backend="cpu")
+    for one, other in zip((h, *state), (wanted, *last), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_threads_share_the_heads_and_the_result_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("biosequence.kernels.parallel.LEAST_WORK", 0)
+    tensors = [x.requires_grad_() for x in sample(150)]
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        h = mlstm(*tensors[:5], initial_state=MLSTMState(*tensors[5:]), backend="cpu")
+        found.append([h, *torch.autograd.grad(h.sum(), tensors)])
+    torch.set_num_threads(before)
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_value_that_is_no_number_is_seen_from_there_on() -> None:
+    q, k, v, i, f = sample(150)[:5]
+    v[0, 0, 70] = torch.nan
+    h = mlstm(q, k, v, i, f, backend="cpu")
+    assert torch.isnan(h[0, 0, 70:]).all()
+    assert not torch.isnan(h[0, 0, :64]).any()
+    assert not torch.isnan(h[0, 1]).any()
+    assert not torch.isnan(h[1]).any()
+
+
 def test_many_runs_give_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     # By the module's entry: as an attribute, `mlstm` is the function.
     monkeypatch.setattr(sys.modules[mlstm_chunkwise.__module__], "PAIRS", 1)
@@ -144,6 +194,16 @@ def test_the_gradient_includes_the_divisor() -> None:
     (slope,) = torch.autograd.grad((h * torch.randn_like(h)).sum(), q)
     along = (slope * q).sum(-1).abs().max()
     assert along.item() < 1e-8 * (slope.norm(dim=-1) * q.norm(dim=-1)).max().item()
+
+
+def test_torch_compile_can_follow_it() -> None:
+    given = [x.requires_grad_() for x in sample(70)[:5]]
+    followed = torch.compile(lambda *x: mlstm(*x, backend="cpu") * 2, backend="eager")(*given)
+    wanted = mlstm(*given, backend="cpu") * 2
+    torch.testing.assert_close(followed, wanted, rtol=1e-4, atol=1e-4)
+    slopes = torch.autograd.grad(followed.sum(), given)
+    for one, other in zip(slopes, torch.autograd.grad(wanted.sum(), given), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 
 def test_gradients_can_be_asked_for_twice() -> None:

@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from biosequence.kernels.mlstm import mlstm, mlstm_bidirectional
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 B, H, K, V = 2, 2, 8, 6
 
 

@@ -10,6 +10,8 @@ import torch
 
 from biosequence.kernels.mlstm import MLSTMState, mlstm, mlstm_bidirectional
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 EXTREMES = [*itertools.product((-60.0, 0.0, 60.0), (-30.0, 0.0, 30.0)), None]
 
 

@@ -7,6 +7,8 @@ import torch
 
 from biosequence.kernels.mlstm import MLSTMState, mlstm, mlstm_step
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 LENGTHS = (1, 63, 64, 65, 250)
 CLOSE = {"rtol": 0.0, "atol": 1e-4}
 B, H, K, V = 2, 2, 16, 12

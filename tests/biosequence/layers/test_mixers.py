@@ -133,6 +133,30 @@ def test_only_the_past_is_seen(name):
     assert not torch.allclose(mixer(changed)[0][:, 5:], mixer(x)[0][:, 5:])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_mamba_in_one_piece_is_what_it_is_in_pieces(dtype, packed, bias):
+    torch.manual_seed(0)
+    mixer = MambaMixer(WIDTH, state_size=5, bias=bias, conv_bias=bias).to(dtype)
+    x = noise(2, 70, WIDTH).to(dtype)
+    documents = torch.arange(70).expand(2, -1) // 30 if packed else None
+    found = []
+    for need_state in (False, True):
+        y, state = mixer(x, seq_idx=documents, need_state=need_state)
+        assert (state is None) is not need_state
+        found.append([y, *torch.autograd.grad(y.square().sum(), list(mixer.parameters()))])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-5)
+
+
+def test_a_mamba_calls_a_projection_that_somebody_watches():
+    mixer, seen = MambaMixer(WIDTH), []
+    mixer.x_proj.register_forward_hook(lambda *call: seen.append(1))
+    mixer(torch.randn(1, 4, WIDTH), need_state=False)
+    assert seen == [1]
+
+
 @torch.no_grad()
 def test_a_block_without_feed_forward_adds_the_mixer_alone():
     block, x = ResidualBlock(RMSNorm(WIDTH), MambaMixer(WIDTH)), torch.randn(1, 4, WIDTH)
