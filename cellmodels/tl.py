@@ -28,6 +28,7 @@ def annotate(
     gene_key: str | None = None,
     min_confidence: float = 0.0,
     model: str | None = None,
+    device: str = "auto",
     batch_size: int = 4096,
     seed: int = 0,
     key_added: str = "bioseq",
@@ -44,14 +45,17 @@ def annotate(
     adata
         Cells by genes, in memory or backed; it is changed in place.
     method
-        ``"auto"`` for the model that comes with bioseq, ``"markers"`` for marker genes alone.
+        ``"auto"`` for the model that comes with bioseq, ``"markers"`` for marker genes alone,
+        ``"langcell"`` for a LangCell of yours (`model`), which compares cells with descriptions.
     tissue
         Where the cells come from, in plain words such as ``"bone marrow"``.
     organism
         ``"human"``, ``"mouse"``, or ``"auto"`` to tell it from the genes.
     candidates
         The only cell types to choose from: names or Cell Ontology ids, as a list, or as one string
-        with commas where no name holds one.
+        with commas where no name holds one. For ``"langcell"`` also descriptions in your own
+        words, such as ``"exhausted T cells of a tumour, PDCD1 high"``; a description that is no
+        term of the ontology is answered as it stands, with an empty id.
     cluster_key
         An obs column with your own clusters, which are named as they are.
     cluster
@@ -63,7 +67,10 @@ def annotate(
     min_confidence
         Below it the answer is ``"Unknown"``.
     model
-        Folder of another model that a default-model recipe wrote.
+        Folder of another model: a LangCell that ``bioseq train`` or ``bioseq convert`` wrote, or
+        a default model that its recipe made.
+    device
+        Where LangCell computes: ``"auto"`` or a torch device. The others use the CPU.
     batch_size
         Cells read at once. It never changes an answer.
     seed
@@ -78,9 +85,9 @@ def annotate(
     The copy with ``copy=True``, otherwise None. These are set, and replaced by a second call:
 
     ``adata.obs["bioseq_cell_type"]``
-        Name in the Cell Ontology, or ``"Unknown"``; categorical.
+        Name in the Cell Ontology, a description of yours, or ``"Unknown"``; categorical.
     ``adata.obs["bioseq_cell_type_ontology_term_id"]``
-        Its id; categorical, ``""`` for ``"Unknown"``.
+        Its id; categorical, ``""`` for descriptions and ``"Unknown"``.
     ``adata.obs["bioseq_confidence"]``
         Calibrated probability, float32.
     ``adata.obs["bioseq_cell_type_per_cell"]``
@@ -121,6 +128,7 @@ def annotate(
             gene_key=gene_key,
             min_confidence=min_confidence,
             model=model,
+            device=device,
             batch_size=batch_size,
             seed=seed,
             key_added=key_added,
@@ -151,6 +159,7 @@ def embed(
     layer: str = "auto",
     gene_key: str | None = None,
     model: str | None = None,
+    device: str = "auto",
     batch_size: int = 4096,
     key_added: str = "bioseq",
     copy: bool = False,
@@ -164,7 +173,7 @@ def embed(
     ----------
     adata
         Cells by genes, in memory or backed; it is changed in place.
-    organism, layer, gene_key, model, batch_size
+    organism, layer, gene_key, model, device, batch_size
         As in `annotate`.
     key_added
         The embedding is ``adata.obsm["X_" + key_added]``, float32 ``[n_obs, D]``, one unit vector
@@ -198,6 +207,7 @@ def embed(
             layer=layer,
             gene_key=gene_key,
             model=model,
+            device=device,
             batch_size=batch_size,
             key_added=key_added,
         )

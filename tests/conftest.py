@@ -38,6 +38,16 @@ def liver_sample() -> Callable[..., AnnData]:
     return _liver_sample
 
 
+@pytest.fixture(scope="session")
+def tiny_langcell(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a LangCell that was trained on the liver sample; made once, some ten seconds."""
+    from .tiny_langcell import train_tiny
+
+    return train_tiny(
+        _liver_sample(num_cells=240, num_genes=600, seed=1), tmp_path_factory.mktemp("tiny")
+    )
+
+
 def _liver_sample(num_cells: int = 300, num_genes: int = 1500, seed: int = 0) -> AnnData:
     import anndata as ad
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 LEAST_SPREAD = 0.1
 MOST = 5.0
 
-# Shapes: B cells, V columns of the file, F feature genes, C classes, K components.
+# Shapes: B cells, G groups of cells, V columns of the file, F feature genes, C classes,
+# D embedding width, K components.
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,57 @@ class Background:
         return np.clip((mean_BF - self.mean_F) / (self.spread_F + LEAST_SPREAD), -MOST, MOST)
 
 
-class Annotator(ABC):
-    """Scores blocks of cells of one file against fixed classes."""
+@dataclass(frozen=True)
+class Groups:
+    """Some groups of sampled cells, each as a whole.
 
+    Attributes
+    ----------
+    mean_GF
+        Mean features.
+    embedding_GD
+        Mean embedding, not scaled to length 1.
+    log_p_GC
+        Mean scores of the cells; without columns for annotators that keep none.
+    background
+        What the groups are held against.
+    """
+
+    mean_GF: np.ndarray
+    embedding_GD: np.ndarray
+    log_p_GC: np.ndarray
+    background: Background
+
+
+class Annotator(ABC):
+    """Scores blocks of cells of one file against fixed classes.
+
+    Attributes
+    ----------
+    method
+        What `--method` calls it.
+    name, sha256
+        Of the model.
+    classes
+        Nodes: Cell Ontology ids, or texts where `reads_texts`.
+    tissues
+        Tissue names of each class; ("any",) where it lives everywhere.
+    answers
+        Broad types that may be answered besides the classes.
+    genes
+        Names of the F features in the gene space that human and mouse share.
+    reads_texts
+        Whether its classes are the user's candidates, whatever they are.
+    """
+
+    method: ClassVar[str]
     name: str
     sha256: str
     classes: tuple[str, ...]
     tissues: tuple[tuple[str, ...], ...]
     answers: tuple[str, ...]
     genes: np.ndarray
+    reads_texts: bool = False
 
     @abstractmethod
     def bind(self, genes: GeneMap) -> BoundAnnotator:
@@ -100,7 +143,46 @@ class Annotator(ABC):
 
 
 class BoundAnnotator(ABC):
-    """An annotator that knows a file's columns; picklable, so that Dask workers can carry it."""
+    """An annotator that knows a file's columns; picklable, so that Dask workers can carry it.
+
+    Attributes
+    ----------
+    n_used
+        Genes of the model that the file has.
+    keeps_scores
+        Whether groups are judged by the scores of their cells, which are kept for it.
+    """
+
+    n_used: int
+    keeps_scores: ClassVar[bool] = False
+
+    @abstractmethod
+    def features(self, block: sparse.csr_matrix) -> sparse.csr_matrix:
+        """log1p(CP10k) over the annotator's genes [B, F], of linear CP10k rows, CSR [B, V]."""
+
+    @abstractmethod
+    def background(self, features_SF: sparse.csr_matrix) -> Background:
+        """What groups of cells of the file are held against, from its sampled cells."""
+
+    @abstractmethod
+    def score(self, features_BF: sparse.csr_matrix) -> Scores:
+        """Scores of a block of `features`."""
+
+    @abstractmethod
+    def embed(self, features_BF: sparse.csr_matrix) -> np.ndarray:
+        """The embedding of `score` alone, float32 [B, D]."""
+
+    @abstractmethod
+    def pooled(self, groups: Groups) -> np.ndarray:
+        """Uncalibrated log probability [G, C] of groups of cells."""
+
+    @abstractmethod
+    def similarity(self, groups: Groups) -> np.ndarray:
+        """Cosine [G] between each group and the class most like it; 1 for a perfect likeness."""
+
+
+class BoundProfiles(BoundAnnotator):
+    """What annotators on the default model share: its genes, embedding and mean class profiles."""
 
     def __init__(self, model: DefaultModel, fold: Fold) -> None:
         self.model = model
@@ -108,23 +190,19 @@ class BoundAnnotator(ABC):
         self.n_used = int(fold.present_F.sum())
 
     def features(self, block: sparse.csr_matrix) -> sparse.csr_matrix:
-        """log1p(CP10k) over the annotator's genes [B, F], of linear CP10k rows, CSR [B, V]."""
+        """log1p(CP10k) over the model's genes."""
         features_BF = self.fold(block)
         np.log1p(features_BF.data, out=features_BF.data)
         return features_BF
 
     def background(self, features_SF: sparse.csr_matrix) -> Background:
-        """What groups of cells of the file are held against, from its sampled cells."""
+        """The file's cells and the library's."""
         return Background.of(features_SF, self.model, self.fold.present_F)
 
-    @abstractmethod
-    def score(self, features_BF: sparse.csr_matrix) -> Scores:
-        """Scores of a block of `features`."""
+    def embed(self, features_BF: sparse.csr_matrix) -> np.ndarray:
+        """The default model's embedding."""
+        return self.model.embed(features_BF)
 
-    @abstractmethod
-    def pooled(self, mean_BF: np.ndarray, background: Background) -> np.ndarray:
-        """Uncalibrated log probability [B, C] of groups of cells, from their mean features."""
-
-    def similarity(self, mean_BF: np.ndarray) -> np.ndarray:
-        """Cosine [B] between each mean and the class most like it; 1 for a perfect likeness."""
-        return self.model.similarity(self.model.components(mean_BF))
+    def similarity(self, groups: Groups) -> np.ndarray:
+        """Likeness of mean profiles to those of the classes."""
+        return self.model.similarity(self.model.components(groups.mean_GF))

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from cellmodels.ontology import cell_ontology
 
+from .nodes import label, lineage_up, node_name, term_id
 from .result import UNKNOWN, Call
 
 # Shapes: B cells, C classes, N answer nodes.
@@ -28,11 +29,11 @@ class AnswerTree:
     Parameters
     ----------
     classes
-        Cell Ontology ids of the model's classes.
+        Cell Ontology ids of the model's classes, or texts as nodes (:func:`free_node`).
     extra
         Further answers: broad types that are no class of their own.
     only
-        Allowed answers; None allows every node.
+        Allowed answers; None allows every node, and takes classes with ids only.
     """
 
     def __init__(
@@ -54,27 +55,35 @@ class AnswerTree:
             wanted -= {CELL}
         else:
             wanted = set(only)
-        above = [ontology.ancestors(c) | {c} for c in classes]
+        above = [lineage_up(c) for c in classes]
         member = {n: [n in lineage for lineage in above] for n in sorted(wanted)}
         nodes = [n for n in member if any(member[n])]
         self.without_class = tuple(n for n in member if not any(member[n]))
         # Of nodes above the same classes the most specific comes first, and is the one answered.
-        depth = {n: len(ontology.ancestors(n)) for n in nodes}
+        depth = {n: len(lineage_up(n)) for n in nodes}
         self.nodes = tuple(sorted(nodes, key=lambda n: (sum(member[n]), -depth[n], n)))
         self.member_CN = np.array([member[n] for n in self.nodes], np.float32).T
         self.breadth_N = self.member_CN.sum(axis=0)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Ontology name of each node."""
-        ontology = cell_ontology()
-        return tuple(ontology.name(node) for node in self.nodes)
+        """Ontology name of each node, or its text."""
+        return tuple(map(node_name, self.nodes))
+
+    @cached_property
+    def term_ids(self) -> tuple[str, ...]:
+        """Ontology id of each node; "" for texts."""
+        return tuple(map(term_id, self.nodes))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Ontology id of each node, or its text."""
+        return tuple(map(label, self.nodes))
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """Ontology name of each class."""
-        ontology = cell_ontology()
-        return tuple(ontology.name(cl_id) for cl_id in self.classes)
+        """Ontology name of each class, or its text."""
+        return tuple(map(node_name, self.classes))
 
     @property
     def allowed_C(self) -> np.ndarray:
@@ -146,4 +155,4 @@ class AnswerTree:
             inside = np.argsort(np.where(below_C, -p_C, 0.0), kind="stable")[:2]
             names = " and ".join(self.class_names[i] for i in inside)
             reason = f"parent of {names}, which cannot be told apart here"
-        return Call(self.names[node], self.nodes[node], confidence, *runner_up, reason)
+        return Call(self.names[node], self.term_ids[node], confidence, *runner_up, reason)

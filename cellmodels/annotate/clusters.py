@@ -11,10 +11,11 @@ from scipy import sparse
 from biosequence.errors import InputError
 from cellmodels.stream import CellSource
 
-from .annotator import Background
+from .annotator import Background, Groups
 from .calibration import probabilities
 from .clustering import SKETCH, centres, nearest, over_cluster, sketch_order
 from .evidence import evidence, shown_names
+from .nodes import kind_of
 from .options import AnnotateOptions
 from .result import UNKNOWN, Call, ClusterAnswer
 from .scoring import Collected, Job
@@ -127,8 +128,9 @@ def answer_clusters(
             if answer.call.known:
                 rest = max(len(clusters.names_S) - len(group.sampled), 1)
                 outside_F = (total_F - profile.mean_F * len(group.sampled)) / rest
+                kind = kind_of(answer.call.name, answer.call.cl_id)
                 shown, missing = evidence(
-                    answer.call.cl_id, profile.mean_F, profile.share_F, outside_F, where, organism
+                    kind, profile.mean_F, profile.share_F, outside_F, where, organism
                 )
                 answer = replace(
                     answer,
@@ -186,12 +188,16 @@ def _profiles(
     )
     mean_KF = (mean_KS @ features_SF).toarray()
     share_KF = (mean_KS @ seen_SF).toarray()
-    p_KC = probabilities(
-        job.annotator.pooled(mean_KF, background),
-        job.calibration.temperature_cluster,
-        job.log_prior_C,
+    groups = Groups(
+        mean_KF,
+        mean_KS @ cells.embedding_BD[cells.sketch_rows],
+        mean_KS @ cells.sketch_scores,
+        background,
     )
-    similarity_K = job.annotator.similarity(mean_KF)
+    p_KC = probabilities(
+        job.annotator.pooled(groups), job.calibration.temperature_cluster, job.log_prior_C
+    )
+    similarity_K = job.annotator.similarity(groups)
     return [
         _Profile(*profile)
         for profile in zip(mean_KF, share_KF, p_KC, similarity_K.tolist(), strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -9,14 +11,16 @@ from cellmodels.default.features import Fold
 from cellmodels.default.model import DefaultModel
 from cellmodels.genes import GeneMap, shared_names
 
-from .annotator import Annotator, Background, BoundAnnotator, Scores
+from .annotator import Annotator, BoundProfiles, Groups, Scores
 from .marker_table import MarkerTable, marker_scores
 
-# Shapes: B cells, V columns of the file, F feature genes, C classes.
+# Shapes: B cells, G groups of cells, V columns of the file, F feature genes, C classes.
 
 
 class DefaultAnnotator(Annotator):
     """The default model joined with the marker table."""
+
+    method: ClassVar[str] = "auto"
 
     def __init__(self, model: DefaultModel) -> None:
         self.model = model
@@ -33,7 +37,7 @@ class DefaultAnnotator(Annotator):
         return BoundDefault(self.model, MarkerTable(self.classes, self.genes), fold)
 
 
-class BoundDefault(BoundAnnotator):
+class BoundDefault(BoundProfiles):
     """The default model for the columns of one file.
 
     A cell's score is the encoder's log probability plus the weighted marker score. A cluster's adds
@@ -53,8 +57,9 @@ class BoundDefault(BoundAnnotator):
         log_p_BC += self.weights["markers"] * marker_scores(features_BF, self.weight_FC)
         return Scores(log_p_BC, embedding_BD, components_BK)
 
-    def pooled(self, mean_BF: np.ndarray, background: Background) -> np.ndarray:
+    def pooled(self, groups: Groups) -> np.ndarray:
         """Scores of mean profiles, contrast included."""
-        log_p_BC = self.score(sparse.csr_matrix(mean_BF, dtype=np.float32)).log_p_BC
-        contrast_BC = background.contrast(mean_BF) @ self.weight_FC
-        return log_p_BC + self.weights["contrast"] * contrast_BC
+        mean_GF = groups.mean_GF
+        log_p_GC = self.score(sparse.csr_matrix(mean_GF, dtype=np.float32)).log_p_BC
+        contrast_GC = groups.background.contrast(mean_GF) @ self.weight_FC
+        return log_p_GC + self.weights["contrast"] * contrast_GC

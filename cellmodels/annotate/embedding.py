@@ -41,7 +41,7 @@ def embed_cells(source: CellSource | AnnData, options: AnnotateOptions) -> np.nd
     def embed(piece: tuple[int, sparse.csr_matrix]) -> np.ndarray:
         first, block = piece
         check_block(block, first_row=first, where=source.name)
-        return bound.model.embed(bound.features(to_cp10k(block, check.state)))
+        return bound.embed(bound.features(to_cp10k(block, check.state)))
 
     blocks = source.blocks(check.matrix, size=options.batch_size)
     return np.concatenate(list(map_blocks(embed, pieces(blocks))))

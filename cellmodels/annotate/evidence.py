@@ -69,6 +69,8 @@ def evidence(
 
     Parameters
     ----------
+    cl_id
+        The type; "" for none, which has no markers.
     mean_F, share_F
         Mean log1p(CP10k) of the cluster's sampled cells, and the share of them that has each gene.
     outside_F
@@ -76,6 +78,8 @@ def evidence(
     where
         Column of each gene.
     """
+    if not cl_id:
+        return (), ()
     expected = expected_markers(cl_id, organism)
     wanted = [gene for gene in speaking_markers(cl_id, organism) if gene in where]
     columns = np.array([where[gene] for gene in wanted], dtype=np.int64)

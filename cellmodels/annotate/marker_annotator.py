@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -9,11 +11,11 @@ from cellmodels.default.features import Fold
 from cellmodels.default.model import DefaultModel
 from cellmodels.genes import GeneMap, shared_names
 
-from .annotator import Annotator, Background, BoundAnnotator, Scores
+from .annotator import Annotator, BoundProfiles, Groups, Scores
 from .calibration import Calibration
 from .marker_table import MarkerTable, marker_scores
 
-# Shapes: B cells, F feature genes, C classes.
+# Shapes: B cells, G groups of cells, F feature genes, C classes.
 
 # log-odds for a score of one: fitted once on held-out profiles (docs/engineer/protocol.md).
 SHARPNESS = 30.0
@@ -22,6 +24,8 @@ CONTRAST = 2.0
 
 class MarkerAnnotator(Annotator):
     """`--method markers`: classes and genes of the default model, scored by the marker table."""
+
+    method: ClassVar[str] = "markers"
 
     def __init__(self, model: DefaultModel) -> None:
         self.model = model
@@ -43,7 +47,7 @@ class MarkerAnnotator(Annotator):
         return BoundMarkers(self.model, MarkerTable(self.classes, self.genes), fold)
 
 
-class BoundMarkers(BoundAnnotator):
+class BoundMarkers(BoundProfiles):
     """The marker table for the columns of one file."""
 
     def __init__(self, model: DefaultModel, table: MarkerTable, fold: Fold) -> None:
@@ -54,10 +58,10 @@ class BoundMarkers(BoundAnnotator):
         """Scores of single cells by the marker table."""
         return Scores(self._log_p(features_BF), *self.model.encode(features_BF))
 
-    def pooled(self, mean_BF: np.ndarray, background: Background) -> np.ndarray:
+    def pooled(self, groups: Groups) -> np.ndarray:
         """Scores of mean profiles by the marker table, contrast included."""
-        log_p_BC = self._log_p(sparse.csr_matrix(mean_BF, dtype=np.float32))
-        return log_p_BC + CONTRAST * (background.contrast(mean_BF) @ self.weight_FC)
+        log_p_GC = self._log_p(sparse.csr_matrix(groups.mean_GF, dtype=np.float32))
+        return log_p_GC + CONTRAST * (groups.background.contrast(groups.mean_GF) @ self.weight_FC)
 
     def _log_p(self, features_BF: sparse.csr_matrix) -> np.ndarray:
         logits = SHARPNESS * marker_scores(features_BF, self.weight_FC)

@@ -27,7 +27,7 @@ def name_cells(
     Unknown wherever it lies.
     """
     names = np.array([*tree.names, UNKNOWN], dtype=object)
-    ids = np.array([*tree.nodes, ""], dtype=object)
+    ids = np.array([*tree.term_ids, ""], dtype=object)
     node_B = np.where(cells.confidence_B >= minimum, cells.node_B, -1)
     per_cell = names[node_B]
     cell_type, term, confidence = per_cell.copy(), ids[node_B], cells.confidence_B.copy()

@@ -20,11 +20,12 @@ class AnnotateOptions:
     report
         Path of the HTML report, None for the default beside the output, False for none.
     method
-        "auto" (the embedded default), "markers" (the marker table alone), "langcell" or "llm".
+        "auto" (the embedded default), "markers" (the marker table alone), "langcell" (with
+        `model`) or "llm".
     tissue, organism
         Free text; "human", "mouse" or "auto".
     candidates
-        Names, Cell Ontology ids, or the path of a file with one a line.
+        Names, Cell Ontology ids and, for "langcell", descriptions: with commas, or one each.
     cluster_key, cluster
         An existing clustering; False answers per cell only.
     layer, gene_key
@@ -32,7 +33,7 @@ class AnnotateOptions:
     min_confidence
         Below it the answer is `Unknown`.
     llm, model
-        PROVIDER/MODEL, and another checkpoint.
+        PROVIDER/MODEL, and the folder of another model.
     device, batch_size, seed
         "auto" or a torch device; rows per block; seed of the clustering.
     dask

@@ -117,7 +117,7 @@ def annotate_cells(source: CellSource | AnnData, options: AnnotateOptions) -> An
     answers = answer_clusters(clusters, cells, job, options, annotator.genes, check.organism)
     labels = name_cells(cells, clusters, answers, tree, options.min_confidence)
     params = {
-        "method": options.method,
+        "method": annotator.method,
         "model": annotator.name,
         "tissue": tissue,
         "organism": check.organism,
@@ -130,7 +130,7 @@ def annotate_cells(source: CellSource | AnnData, options: AnnotateOptions) -> An
         cluster=clusters.names_B if clusters else None,
         embedding=cells.embedding_BD,
         clusters=answers,
-        classes=tree.nodes,
+        classes=tree.labels,
         check=check,
         params=params,
         provenance=_provenance(source, check, options, annotator.name, annotator.sha256),

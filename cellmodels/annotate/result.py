@@ -17,12 +17,12 @@ UNKNOWN = "Unknown"
 
 @dataclass(frozen=True)
 class Call:
-    """One answer: a node of the Cell Ontology, or `Unknown` with its reason.
+    """One answer: a node of the Cell Ontology, a text, or `Unknown` with its reason.
 
     Attributes
     ----------
     name, cl_id
-        The node; "Unknown" and "" where there is none.
+        The node; the text and "" where no term stands for it; "Unknown" and "" without an answer.
     confidence
         Calibrated probability that the cell type is this node or lies below it.
     runner_up, runner_up_confidence
@@ -41,7 +41,7 @@ class Call:
     @property
     def known(self) -> bool:
         """Whether there is an answer."""
-        return bool(self.cl_id)
+        return self.name != UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class AnnotationResult:
     clusters
         One answer a cluster, in order of size.
     classes
-        Cell Ontology ids that could be answered.
+        Cell Ontology ids, and texts without one, that could be answered.
     check
         What was found in the input.
     params, provenance

@@ -67,8 +67,9 @@ class Part:
         False for cells with too few genes.
     embedding_BD, components_BK
         X_bioseq, and the coordinates that clusters are made of.
-    sketch_rows, sketch_features
-        The sampled cells of the range: row numbers, log1p(CP10k).
+    sketch_rows, sketch_features, sketch_scores
+        The sampled cells of the range: row numbers, log1p(CP10k), and the uncalibrated scores, of
+        which annotators that do not judge groups by them keep no column.
     """
 
     start: int
@@ -79,6 +80,7 @@ class Part:
     components_BK: np.ndarray
     sketch_rows: np.ndarray
     sketch_features: sparse.csr_matrix
+    sketch_scores: np.ndarray
 
 
 def score_rows(
@@ -118,6 +120,8 @@ def _score_block(job: Job, where: str, piece: tuple[int, sparse.csr_matrix]) -> 
         scores.components_BK,
         rows,
         features_BF[here],
+        # A cell that is not judged says nothing of its cluster either.
+        scores.log_p_BC[here, : None if job.annotator.keeps_scores else 0] * judged_B[here, None],
     )
 
 
@@ -125,7 +129,7 @@ def _score_block(job: Job, where: str, piece: tuple[int, sparse.csr_matrix]) -> 
 class Collected:
     """The parts of a whole file, in row order.
 
-    Attributes are those of `Part`, over all rows; `sketch_rows` is in the order asked for.
+    Attributes are those of `Part`, over all rows; the sampled cells are in the order asked for.
     """
 
     node_B: np.ndarray
@@ -135,6 +139,7 @@ class Collected:
     components_BK: np.ndarray
     sketch_rows: np.ndarray
     sketch_features: sparse.csr_matrix
+    sketch_scores: np.ndarray
 
 
 def collect(parts, n_obs: int, order: np.ndarray) -> Collected:
@@ -147,13 +152,14 @@ def collect(parts, n_obs: int, order: np.ndarray) -> Collected:
         at = slice(part.start, part.start + len(part.node_B))
         for name in ("node_B", "confidence_B", "judged_B", "embedding_BD", "components_BK"):
             getattr(out, name)[at] = getattr(part, name)
-        sketch.append((part.sketch_rows, part.sketch_features))
+        sketch.append((part.sketch_rows, part.sketch_features, part.sketch_scores))
     assert out is not None, "a checked source has rows"
     rows = np.concatenate([piece[0] for piece in sketch])
     place = {row: index for index, row in enumerate(rows.tolist())}
     at = np.array([place[row] for row in order.tolist()], dtype=np.int64)
     out.sketch_rows = order
     out.sketch_features = sparse.vstack([piece[1] for piece in sketch], format="csr")[at]
+    out.sketch_scores = np.concatenate([piece[2] for piece in sketch])[at]
     return out
 
 
@@ -169,4 +175,5 @@ def _empty(part: Part, n_obs: int) -> Collected:
         blank(part.components_BK),
         part.sketch_rows,
         part.sketch_features,
+        part.sketch_scores,
     )

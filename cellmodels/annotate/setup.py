@@ -20,11 +20,13 @@ from .options import AnnotateOptions
 if TYPE_CHECKING:
     from cellmodels.inputs import InputCheck
 
-READY = ("auto", "markers")
+READY = ("auto", "markers", "langcell")
 
 
 def load_annotator(options: AnnotateOptions) -> tuple[Annotator, Calibration]:
     """The annotator that `--method` and `--model` name, and its calibration.
+
+    A folder says itself which kind of model it holds: with "auto", LangCell reads its own.
 
     Raises
     ------
@@ -35,14 +37,21 @@ def load_annotator(options: AnnotateOptions) -> tuple[Annotator, Calibration]:
     """
     from biosequence.device import resolve_device
     from cellmodels.default import DefaultModel, load_default
+    from cellmodels.models.langcell.folder import is_langcell
 
-    # These methods are numpy on the CPU; a device that is not there is refused all the same.
+    # Most methods are numpy on the CPU; a device that is not there is refused all the same.
     if options.device != "auto":
         resolve_device(options.device)
 
     if options.method not in READY:
         msg = f"This version has no method {options.method!r}."
         raise UsageError(msg, where="--method", fix=f"Use one of: {', '.join(READY)}.")
+    auto_langcell = options.method == "auto" and options.model and is_langcell(options.model)
+    if options.method == "langcell" or auto_langcell:
+        from .langcell_annotator import LangCellAnnotator
+
+        langcell = LangCellAnnotator.open(options)
+        return langcell, langcell.calibration()
     if options.model:
         if not Path(options.model).is_dir():
             msg = f"There is no model folder {options.model!r}."
@@ -80,7 +89,10 @@ def answers_for(
     annotator: Annotator, options: AnnotateOptions, calibration: Calibration
 ) -> tuple[AnswerTree, np.ndarray, str]:
     """The allowed answers, the log-prior of each class, and the resolved tissue name."""
-    only = candidate_ids(options.candidates, options.tissue)
+    if annotator.reads_texts:
+        only = annotator.classes
+    else:
+        only = candidate_ids(options.candidates, options.tissue)
     tree = AnswerTree(annotator.classes, extra=annotator.answers, only=only)
     if options.candidates is not None and tree.without_class:
         names = ", ".join(cell_ontology().name(n) for n in tree.without_class)

@@ -98,6 +98,9 @@ def annotate_markers(
     """
     options = options or AnnotateOptions()
     annotator, calibration = load_annotator(options)
+    if annotator.method == "langcell":
+        msg = "LangCell reads cells, and marker lists have none."
+        raise UsageError(msg, where="--method langcell", fix="Leave it out for a marker table.")
     tree, log_prior, _ = answers_for(annotator, options, calibration)
     names = list(dict.fromkeys(gene for one in lists for gene in one.genes))
     genes = map_genes(names, organism=options.organism)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cellmodels.ontology import cell_ontology
-
 from .answers import AnswerTree
 from .calibration import Calibration
+from .nodes import free_node, lineage_up, node_lineage, node_name
 from .result import UNKNOWN, Call, ClusterAnswer
 
 # Shapes: C classes.
@@ -38,24 +37,22 @@ def vote(
     name
         The cluster.
     per_cell
-        Ontology id of each cell's own answer ("" where Unknown).
+        Node of each cell's own answer ("" where Unknown).
     p_C
         Probabilities of the cluster as a whole, already calibrated.
     minimum
         The user's --min-confidence.
     """
-    ontology = cell_ontology()
     call = tree.call(p_C, calibration.threshold, minimum, worth=calibration.confidence)
     votes = Counter(per_cell)
     shares = tuple(
-        (ontology.name(cl_id) if cl_id else UNKNOWN, count / len(per_cell))
-        for cl_id, count in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:5]
+        (node_name(node) if node else UNKNOWN, count / len(per_cell))
+        for node, count in sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:5]
     )
     agreement = 0.0
     if call.known:
-        agreeing = sum(
-            count for cl_id, count in votes.items() if cl_id and _agree(cl_id, call.cl_id)
-        )
+        answer = call.cl_id or free_node(call.name)
+        agreeing = sum(count for node, count in votes.items() if node and _agree(node, answer))
         agreement = agreeing / len(per_cell)
     status = _status(call, votes, len(per_cell))
     return ClusterAnswer(name, len(per_cell), call, status, agreement, votes=shares)
@@ -66,18 +63,16 @@ def _status(call: Call, votes: Counter, n_cells: int) -> str:
         return "unknown"
     if n_cells < SMALL:
         return "small"
-    ontology = cell_ontology()
     lineages: Counter = Counter()
-    for cl_id, count in votes.items():
-        if cl_id:
-            lineages[ontology.lineage(cl_id)] += count
+    for node, count in votes.items():
+        if node:
+            lineages[node_lineage(node)] += count
     large = sum(count >= MIXED_SHARE * n_cells for count in lineages.values())
     return "mixed" if large > 1 and call.confidence < MIXED_BELOW else "named"
 
 
 def _agree(one: str, other: str) -> bool:
     """On one branch of the ontology, or in one lineage."""
-    ontology = cell_ontology()
-    if ontology.is_a(one, other) or ontology.is_a(other, one):
+    if one in lineage_up(other) or other in lineage_up(one):
         return True
-    return ontology.lineage(one) == ontology.lineage(other)
+    return node_lineage(one) == node_lineage(other)

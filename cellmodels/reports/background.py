@@ -70,6 +70,11 @@ def methods_paragraph(
         matrix=matrix_name(check.state),
         state=check.state.state,
         genes=genes,
+        against=(
+            "descriptions of cell types by a model of cells and language"
+            if setting(result, record, "method") == "langcell"
+            else "reference classes of the Cell Ontology"
+        ),
         clusters=clusters + ".",
     )
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cellmodels.annotate.result import UNKNOWN
+
 from .colours import UNKNOWN_COLOUR, category_colour, confidence_colour
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class TypeRow:
     number
         Its place in the report, from 1; the map and the legend share it.
     name, cl_id, url
-        As answered; "" for the id and the page of `Unknown`.
+        As answered; "" for the id and the page of `Unknown` and of texts that are no term.
     colour
         Its colour in every figure.
     n_cells, share
@@ -51,7 +53,7 @@ class TypeRow:
     @property
     def known(self) -> bool:
         """Whether it is an answer, not `Unknown`."""
-        return bool(self.cl_id)
+        return self.name != UNKNOWN
 
     @property
     def confidence_colour(self) -> str:
@@ -91,14 +93,15 @@ def compose(result: AnnotationResult) -> Composition:
     means = np.bincount(codes, weights=confidence, minlength=len(names)) / np.maximum(counts, 1)
     first = np.unique(codes, return_index=True)[1]
     ids = [str(result.ontology_term_id[cell] or "") for cell in first]
-    order = sorted(range(len(names)), key=lambda i: (not ids[i], -counts[i], str(names[i])))
+    unknown = [str(name) == UNKNOWN for name in names]
+    order = sorted(range(len(names)), key=lambda i: (unknown[i], -counts[i], str(names[i])))
     rows = tuple(
         TypeRow(
             number=place + 1,
             name=str(names[i]),
             cl_id=ids[i],
             url=term_page(ids[i]),
-            colour=category_colour(place) if ids[i] else UNKNOWN_COLOUR,
+            colour=UNKNOWN_COLOUR if unknown[i] else category_colour(place),
             n_cells=int(counts[i]),
             share=float(counts[i] / len(codes)),
             confidence=float(means[i]),

@@ -77,7 +77,7 @@ def build_context(
     known = np.array([row.known for row in composition.rows], bool)[composition.row_of_cell]
     confidence = np.nan_to_num(np.asarray(result.confidence, np.float64))
     num_clusters = len(result.clusters) if clustered else 0
-    colour_of = {row.cl_id: row.colour for row in composition.known}
+    colour_of = {row.name: row.colour for row in composition.known}
     clusters = [_cluster(cluster, genes, colour_of) for cluster in result.clusters]
     return {
         "title": title,
@@ -101,6 +101,7 @@ def build_context(
         "methods": methods_paragraph(result, record, names.n_genes_used),
         "references": references(
             profiles=setting(result, record, "method") in (None, "auto", "markers"),
+            described=setting(result, record, "method") == "langcell",
             clustered=clustered and not setting(result, record, "cluster_key"),
             mapped=umap_S2 is not None and not names.own_umap,
         ),
@@ -143,7 +144,7 @@ def _cluster(cluster: ClusterAnswer, genes: GeneNames, colour_of: dict[str, str]
         "answer": call.name,
         "cl_id": call.cl_id,
         "url": term_page(call.cl_id),
-        "colour": colour_of.get(call.cl_id, ""),
+        "colour": colour_of.get(call.name, ""),
         "reason": sentence(call.reason),
         "confidence": call.confidence,
         "confidence_colour": confidence_colour(call.confidence) if call.known else "#A3A8AE",

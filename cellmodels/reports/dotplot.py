@@ -81,7 +81,7 @@ def dot_plot(
     types = [
         row
         for row in composition.known
-        if evidence.get(row.cl_id) and (row_S == row.number - 1).any()
+        if evidence.get(row.name) and (row_S == row.number - 1).any()
     ][:MOST_TYPES]
     if not types:
         return None
@@ -89,7 +89,7 @@ def dot_plot(
     chosen: list[int] = []
     separators = []
     for row in types:
-        fresh = [gene for gene in evidence[row.cl_id] if gene not in chosen][:each]
+        fresh = [gene for gene in evidence[row.name] if gene not in chosen][:each]
         chosen += fresh
         separators += [LEFT + CELL * len(chosen)] if fresh else []
     return _draw(sketch, types, row_S, chosen, separators[:-1], names)
@@ -102,14 +102,14 @@ def _evidence(result: AnnotationResult, names: GeneNames) -> dict[str, list[int]
     for cluster in result.clusters:
         if not cluster.call.known:
             continue
-        scores = ranked.setdefault(cluster.call.cl_id, {})
+        scores = ranked.setdefault(cluster.call.name, {})
         for place, gene in enumerate(names.model(cluster.evidence)):
             if gene in column_of:
                 column = column_of[gene]
                 scores[column] = scores.get(column, 0.0) + cluster.n_cells / (place + 1)
     return {
-        cl_id: sorted(scores, key=lambda column: (-scores[column], column))
-        for cl_id, scores in ranked.items()
+        answer: sorted(scores, key=lambda column: (-scores[column], column))
+        for answer, scores in ranked.items()
     }
 
 

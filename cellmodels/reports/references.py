@@ -31,6 +31,13 @@ _PROFILES = Reference(
     "Nature Communications 13:385 (2022)",
     "10.1038/s41467-022-28020-5",
 )
+_LANGCELL = Reference(
+    "the model of cells and language, and how it is trained",
+    "Zhao S, Zhang J, Wu Y, et al.",
+    "LangCell: Language-Cell Pre-training for Cell Identity Understanding",
+    "Proceedings of Machine Learning Research (ICML) 235 (2024)",
+    "10.48550/arXiv.2405.06708",
+)
 _SCANPY = Reference(
     "data handling",
     "Wolf FA, Angerer P, Theis FJ.",
@@ -54,10 +61,13 @@ _UMAP = Reference(
 )
 
 
-def references(*, profiles: bool, clustered: bool, mapped: bool) -> tuple[Reference, ...]:
+def references(
+    *, profiles: bool, described: bool, clustered: bool, mapped: bool
+) -> tuple[Reference, ...]:
     """The works behind a result: which of them depends on what was done for it."""
     return (
         _ONTOLOGY,
+        *((_LANGCELL,) if described else ()),
         *((_PROFILES,) if profiles else ()),
         _SCANPY,
         *((_LEIDEN,) if clustered else ()),

@@ -120,6 +120,7 @@ def methods_text(
     matrix: str,
     state: str,
     genes: str,
+    against: str,
     clusters: str,
 ) -> str:
     """A paragraph for the methods section of a paper."""
@@ -129,7 +130,7 @@ def methods_text(
             f"Cell types were assigned with {by}.",
             f"Expression was read from {matrix} ({STATES.get(state, state)}; {genes}) and brought "
             "to log1p of counts per 10,000.",
-            "Each cell was scored against reference classes of the Cell Ontology" + clusters,
+            f"Each cell was scored against {against}{clusters}",
             "Where subtypes could not be told apart, the cell was given their parent term, and "
             "where the evidence was too weak, none. Confidence is the calibrated probability that "
             "the cell is of the given type or one of its subtypes.",

@@ -59,7 +59,7 @@ Exit codes: 0 done, 2 wrong usage, 3 input unusable, 4 model unusable,
     default="auto",
     show_default=True,
     metavar="METHOD",
-    help="auto (the model that comes with bioseq), langcell, markers or llm.",
+    help="auto (the model that comes with bioseq), langcell (with --model), markers or llm.",
 )
 @click.option("--tissue", metavar="TEXT", help="Where the cells come from, in plain words.")
 @click.option(
@@ -72,7 +72,8 @@ Exit codes: 0 done, 2 wrong usage, 3 input unusable, 4 model unusable,
 @click.option(
     "--candidates",
     metavar="FILE-or-LIST",
-    help="Only these cell types: a file with one a line, or a list with commas.",
+    help="Only these cell types: a file with one a line, or a list with commas. langcell takes "
+    "any description, even one that is no cell type of an ontology.",
 )
 @click.option("--cluster-key", metavar="COLUMN", help="Use this clustering of yours.")
 @click.option("--no-cluster", is_flag=True, help="Name each cell by itself.")
@@ -93,7 +94,12 @@ Exit codes: 0 done, 2 wrong usage, 3 input unusable, 4 model unusable,
     help="Answer Unknown below this confidence.",
 )
 @click.option("--llm", metavar="PROVIDER/MODEL", help="Language model for --method llm.")
-@click.option("--model", metavar="PATH-or-ID", help="Another LangCell-format checkpoint.")
+@click.option(
+    "--model",
+    metavar="FOLDER",
+    help="Another model: LangCell as `bioseq train` or `bioseq convert` wrote it, or a default "
+    "model that its recipe made.",
+)
 @click.option("--dask", metavar="ADDRESS", help="Dask scheduler that shares out the cells.")
 @compute_options
 @output_switches
@@ -146,7 +152,7 @@ def _candidates(value: str | None) -> str | tuple[str, ...] | None:
         return None
     # A long list is no file name, and asking for one that long is an error of its own.
     path = Path(value) if len(os.fsencode(value)) < 256 and Path(value).is_file() else None
-    lines = path.read_text(encoding="utf-8").splitlines() if path else value.split(",")
+    lines = _read(path) if path else value.split(",")
     names = tuple(name for line in lines if (name := line.strip()))
     if not names:
         raise UsageError(
@@ -156,3 +162,14 @@ def _candidates(value: str | None) -> str | tuple[str, ...] | None:
         )
     # Only the ontology knows which commas are part of a name.
     return names if path else value
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"The list of candidates cannot be read ({type(error).__name__}).",
+            where=f"--candidates {path}",
+            fix="Give a text file in UTF-8 with one candidate a line.",
+        ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cellmodels.genes import gene_table
 from cellmodels.ontology import Match, cell_ontology, rules, tissue_ontology
@@ -32,6 +33,7 @@ class Mentions:
     genes: tuple[str, ...]
 
 
+@lru_cache(maxsize=8192)
 def mentions(text: str, organism: str) -> Mentions:
     """What a free description names, longest parts first; each word speaks once.
 
