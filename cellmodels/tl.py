@@ -1,4 +1,4 @@
-"""Names and embeddings for cells, in scanpy's shape."""
+"""Names, embeddings and descriptions of cells, in scanpy's shape."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 
 from .annotate.options import AnnotateOptions
 from .calling import python_words, written_object
+from .describing import describe
+from .few_shot import few_shot
+from .finding import retrieve
+from .integration import integration_scores
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["annotate", "annotate_markers", "embed"]
+__all__ = [
+    "annotate",
+    "annotate_markers",
+    "describe",
+    "embed",
+    "few_shot",
+    "integration_scores",
+    "retrieve",
+]
 
 
 def annotate(
@@ -167,14 +179,17 @@ def embed(
     """An embedding of every cell, in which cells of one type lie together.
 
     It is the one that `annotate` adds, without the names. Neighbours and maps are made of it with
-    ``sc.pp.neighbors(adata, use_rep="X_bioseq")``.
+    ``sc.pp.neighbors(adata, use_rep="X_bioseq")``. A LangCell model's lies in the space of texts;
+    cells without a gene that it knows are zeros there, and a warning tells their number.
 
     Parameters
     ----------
     adata
         Cells by genes, in memory or backed; it is changed in place.
-    organism, layer, gene_key, model, device, batch_size
+    organism, layer, gene_key, device, batch_size
         As in `annotate`.
+    model
+        Folder of another model: one that a default-model recipe wrote, or a LangCell model.
     key_added
         The embedding is ``adata.obsm["X_" + key_added]``, float32 ``[n_obs, D]``, one unit vector
         a cell.
@@ -199,6 +214,8 @@ def embed(
     700
     """
     from .annotate.embedding import embed_cells
+    from .models.langcell.encoding import warn_of_empty
+    from .models.langcell.folder import is_langcell
     from .writing import annotate_memory
 
     with python_words():
@@ -213,6 +230,8 @@ def embed(
         )
         written = written_object(adata, copy)
         embedding = embed_cells(written, options)
+        if model is not None and is_langcell(model):
+            warn_of_empty(embedding)
         annotate_memory(written, obs={}, obsm={f"X_{key_added}": embedding}, uns={})
     return written if copy else None
 

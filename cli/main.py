@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
     "convert": "Open published checkpoints with bioseq and transformers.",
     "data": "Make training corpora of public data, and check them.",
     "doctor": "Check this installation and say how to mend it.",
-    "embed": "Turn sequences into vectors.",
+    "embed": "Turn sequences or cells into vectors.",
     "evaluate": "Put a model to a benchmark and write one table.",
     "finetune": "Train a trained model further, for a task.",
     "generate": "Write DNA, proteins or molecules with a sequence model.",

@@ -16,9 +16,11 @@ from .folder import read_folder
 
 # Shapes: B cells, F feature genes, H hidden units, D embedding width, C classes, K components.
 
-# BLAS may pick another kernel for another number of rows, and the last bits then differ: rows are
-# always multiplied in blocks of this size, so that a cell's numbers do not depend on its batch.
+# Cells that are worked on at once.
 ROWS = 1024
+# A dense product may give a row other last bits in another place, or among fewer rows. Sparse ones
+# go row by row, and dense ones are summed in float64 and rounded, so that a cell's numbers do not
+# depend on its batch.
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class DefaultModel:
 
     @cached_property
     def _second_HD(self) -> np.ndarray:
-        return np.ascontiguousarray(self.tensors["second.weight"].T)
+        return np.ascontiguousarray(self.tensors["second.weight"].T, dtype=np.float64)
 
     @cached_property
     def _centre_K(self) -> np.ndarray:
@@ -90,16 +92,16 @@ class DefaultModel:
     def _prototype_DC(self) -> np.ndarray:
         prototype = self.tensors["prototype"]
         prototype = prototype / np.linalg.norm(prototype, axis=1, keepdims=True)
-        return np.ascontiguousarray((prototype * self.tensors["scale"]).T)
+        return np.ascontiguousarray((prototype * self.tensors["scale"]).T, dtype=np.float64)
 
     def encode(self, x_BF: np.ndarray | sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Unit embedding float32 [B, D] and components float32 [B, K] of log1p(CP10k) rows.
 
         The components are coordinates on the model's axes of expression, which know no labels.
         """
-        parts = [self._encode(block) for block in _blocks(x_BF)]
+        parts = [self._encode(sparse.csr_matrix(block)) for block in _blocks(x_BF)]
         embedding, components = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return embedding[: x_BF.shape[0]], components[: x_BF.shape[0]]
+        return embedding, components
 
     def embed(self, x_BF: np.ndarray | sparse.csr_matrix) -> np.ndarray:
         """Unit embedding float32 [B, D] of log1p(CP10k) rows (or ranked-list weights)."""
@@ -109,11 +111,11 @@ class DefaultModel:
         """Natural-log probabilities float32 [B, C] of embedded cells, before calibration."""
         parts = []
         for block in _blocks(embedding_BD):
-            logits = block @ self._prototype_DC + self.tensors["bias"]
+            logits = (block @ self._prototype_DC).astype(np.float32) + self.tensors["bias"]
             logits -= logits.max(axis=1, keepdims=True)
             logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
             parts.append(logits)
-        return np.concatenate(parts)[: len(embedding_BD)]
+        return np.concatenate(parts)
 
     def components(self, x_BF: np.ndarray | sparse.csr_matrix) -> np.ndarray:
         """Coordinates float32 [B, K] on the model's expression components, which know no labels."""
@@ -127,27 +129,21 @@ class DefaultModel:
     def _class_KC(self) -> np.ndarray:
         return np.ascontiguousarray(_unit(self.tensors["class.components"]).T)
 
-    def _encode(self, x_BF: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _encode(self, x_BF: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         # Dividing the few products by a row's length is the same as dividing its many genes.
-        both = (x_BF @ self._first_FJ) / _length(x_BF)
+        squares_B = np.asarray(x_BF.multiply(x_BF).sum(axis=1)).ravel()
+        length_B1 = np.maximum(np.sqrt(squares_B), 1e-9).astype(np.float32)[:, None]
+        both = (x_BF @ self._first_FJ) / length_B1
         width = len(self.tensors["first.bias"])
         hidden = np.maximum(both[:, :width] + self.tensors["first.bias"], 0.0)
-        embedding = _unit(hidden @ self._second_HD + self.tensors["second.bias"])
+        second = (hidden @ self._second_HD).astype(np.float32)
+        embedding = _unit(second + self.tensors["second.bias"])
         return embedding, both[:, width:] - self._centre_K
 
 
-def _blocks(x_BF: np.ndarray | sparse.csr_matrix) -> Iterator[np.ndarray]:
-    for start in range(0, max(x_BF.shape[0], 1), ROWS):
-        block = x_BF[start : start + ROWS]
-        if sparse.issparse(block):
-            dense = np.zeros((ROWS, block.shape[1]), np.float32)
-            block.toarray(out=dense[: block.shape[0]])
-        elif len(block) < ROWS:
-            dense = np.zeros((ROWS, block.shape[1]), np.float32)
-            dense[: len(block)] = block
-        else:
-            dense = block
-        yield dense
+def _blocks(x: np.ndarray | sparse.csr_matrix) -> Iterator[np.ndarray | sparse.csr_matrix]:
+    for start in range(0, max(x.shape[0], 1), ROWS):
+        yield x[start : start + ROWS]
 
 
 def _length(x_BF: np.ndarray) -> np.ndarray:

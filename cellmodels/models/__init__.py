@@ -11,6 +11,7 @@ WRITERS = {"langcell": "cellmodels.models.langcell.formats:write_langcell"}
 """Types of our models and what writes them as they were published."""
 OBJECTIVES = {
     "cell-classification": "cellmodels.models.langcell.training.classification:CellClassification",
+    "cell-identification": "cellmodels.models.langcell.training.identification:CellIdentification",
     "langcell": "cellmodels.models.langcell.training.objective:LangCellObjective",
 }
 """What cell models are trained for."""

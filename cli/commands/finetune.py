@@ -25,7 +25,14 @@ SECTIONS = {
 @click.option(
     "--task",
     type=click.Choice(
-        ["classification", "regression", "causal-lm", "masked-lm", "cell-classification"]
+        [
+            "classification",
+            "regression",
+            "causal-lm",
+            "masked-lm",
+            "cell-classification",
+            "cell-identification",
+        ]
     ),
     required=True,
     help="Labels or numbers of whole sequences, tokens as in pretraining, or labels of cells.",
@@ -123,7 +130,7 @@ def command(session: Session, resume: bool, deepspeed: str | None, **given: Any)
     """Train a trained model further, for a task.
 
     MODEL is a folder or an id on the Hugging Face hub. DATA is a .csv, .tsv or FASTA file with
-    labels, a folder of token shards, or for cell-classification a file of cells such as .h5ad. The
+    labels, a folder of token shards, or for the tasks of cells a file such as .h5ad. The
     recipe of the run is written to DIR/recipe.toml.
     """
     from biosequence.training import finetune_recipe

@@ -82,6 +82,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def models(folder: Path) -> None:
+    """The models that the pages speak of, which know nothing."""
+    import anndata as ad
+
+    from cellmodels.models.langcell import LangCellConfig, LangCellModel
+
+    from ..tiny_langcell import TOWER, processor
+
+    reader = processor(ad.read_h5ad("cells.h5ad").raw.to_adata())
+    config = LangCellConfig(
+        cell_config={"model_type": "bert", "vocab_size": len(reader), **TOWER},
+        text_config={"vocab_size": len(reader.text), **TOWER},
+        projection_dim=16,
+    )
+    LangCellModel(config).save_pretrained("langcell")
+    reader.save("langcell")
+
+
 def run(words: list[str]) -> None:
     """Run a `bioseq` command, or only parse it when its file is not one of the folder's."""
     name, *args = words
@@ -124,7 +143,7 @@ def test_console_blocks_work(page: Path, folder: Path) -> None:
     [page for page in PAGES if blocks(page, "python")],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_python_blocks_run(page: Path, folder: Path) -> None:
+def test_python_blocks_run(page: Path, folder: Path, models: None) -> None:
     shutil.copy(folder / "cells.h5ad", folder / "before.h5ad")
     exec(compile("\n".join(blocks(page, "python")), str(page), "exec"), {})
     assert (folder / "cells.h5ad").read_bytes() == (folder / "before.h5ad").read_bytes()

@@ -49,6 +49,7 @@ CELLMODELS = {
     "ontology": 0,
     "stream": 1,
     "knowledge": 1,
+    "metrics": 1,
     "inputs": 2,
     "writing": 2,
     "llm": 2,
@@ -62,10 +63,16 @@ CELLMODELS = {
     "annotate": 5,
     "calling": 6,
     "soar": 6,
-    "pp": 7,
-    "tl": 7,
-    "pl": 7,
-    "accessor": 8,
+    # Parts of tl that have files of their own.
+    "finding": 7,
+    "describing": 8,
+    "embedding": 8,
+    "few_shot": 8,
+    "integration": 8,
+    "pp": 9,
+    "tl": 9,
+    "pl": 9,
+    "accessor": 10,
 }
 INNER = {"biosequence": BIOSEQUENCE, "cellmodels": CELLMODELS}
 # llvmlite is how numba is told what its own functions cannot say.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     )
     from .outputs import CellEncoding, LangCellOutput, TextEncoding
     from .processing_langcell import LangCellProcessor
+    from .zero_shot import ZeroShot
+    from .zero_shot_settings import ZeroShotSettings
 
 _HOMES = {
     "CellEncoding": "outputs",
@@ -32,6 +34,8 @@ _HOMES = {
     "LangCellProcessor": "processing_langcell",
     "LangCellTextConfig": "configuration_langcell",
     "TextEncoding": "outputs",
+    "ZeroShot": "zero_shot",
+    "ZeroShotSettings": "zero_shot_settings",
     "bundle_tensors": "convert_langcell",
     "convert_bundle": "convert_langcell",
     "convert_geneformer": "geneformer",
@@ -48,6 +52,8 @@ __all__ = [
     "LangCellProcessor",
     "LangCellTextConfig",
     "TextEncoding",
+    "ZeroShot",
+    "ZeroShotSettings",
     "bundle_tensors",
     "convert_bundle",
     "convert_geneformer",

@@ -91,6 +91,11 @@ class ZeroShot:
     def __len__(self) -> int:
         return len(self._texts_NT)
 
+    @property
+    def text_length(self) -> int:
+        """Tokens of the longest text, to which all are filled up in matching."""
+        return self._texts_NT.shape[1]
+
     def __getstate__(self) -> dict[str, Any]:
         """On the CPU: the process that opens it may have another device."""
         _ = self.text_embedding_NP  # once here, not in every process

@@ -1,7 +1,7 @@
-"""Training LangCell: a corpus of cells and texts, the four losses, and classes of cells.
+"""Training LangCell: a corpus of cells and texts, the four losses, and labels of cells.
 
-Using any name of this package makes the objectives `langcell` and `cell-classification` known to
-recipes; the command line does so by itself.
+Using any name of this package makes the objectives `langcell`, `cell-classification` and
+`cell-identification` known to recipes; the command line does so by itself.
 """
 
 from __future__ import annotations
@@ -10,10 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .classification import CellClassification, CellClassificationSettings
+    from .classification import (
+        CellClassification,
+        CellClassificationSettings,
+        CellLabelSettings,
+    )
     from .corpus import CorpusSummary, write_cell_corpus
     from .data import CellTexts
     from .encoding import Reading
+    from .few_shot import train_few_shot
+    from .identification import CellIdentification
     from .objective import LangCellObjective
     from .settings import LangCellSettings
     from .texts import CellText, texts_of_labels
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "CellClassification": "classification",
     "CellClassificationSettings": "classification",
+    "CellIdentification": "identification",
+    "CellLabelSettings": "classification",
     "CellText": "texts",
     "CellTexts": "data",
     "CorpusSummary": "corpus",
@@ -28,12 +36,15 @@ _HOMES = {
     "LangCellSettings": "settings",
     "Reading": "encoding",
     "texts_of_labels": "texts",
+    "train_few_shot": "few_shot",
     "write_cell_corpus": "corpus",
 }
 
 __all__ = [
     "CellClassification",
     "CellClassificationSettings",
+    "CellIdentification",
+    "CellLabelSettings",
     "CellText",
     "CellTexts",
     "CorpusSummary",
@@ -41,6 +52,7 @@ __all__ = [
     "LangCellSettings",
     "Reading",
     "texts_of_labels",
+    "train_few_shot",
     "write_cell_corpus",
 ]
 

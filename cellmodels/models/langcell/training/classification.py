@@ -37,8 +37,8 @@ register()
 
 
 @dataclass(frozen=True, kw_only=True)
-class CellClassificationSettings:
-    """Keys of `cell-classification`.
+class CellLabelSettings:
+    """Keys of objectives that learn labels of cells.
 
     Parameters
     ----------
@@ -52,8 +52,6 @@ class CellClassificationSettings:
         Without a file for validation: part of the cells, or of the groups, held out by chance.
     split_seed
         Seed of that chance; it is not the run's, so that runs share their split.
-    trained
-        All weights, or the classifier alone where labels are few.
     layer, gene_key, organism
         Which matrix and genes are read; by default found out.
     """
@@ -63,7 +61,6 @@ class CellClassificationSettings:
     group: str | None = None
     validation_fraction: float = 0.1
     split_seed: int = 0
-    trained: Literal["all", "classifier"] = "all"
     layer: str = "auto"
     gene_key: str | None = None
     organism: str = "auto"
@@ -76,6 +73,19 @@ class CellClassificationSettings:
                 where="[objective], key validation_fraction",
                 fix="Give less; 0.1 is usual.",
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellClassificationSettings(CellLabelSettings):
+    """Keys of `cell-classification`.
+
+    Parameters
+    ----------
+    trained
+        All weights, or the classifier alone where labels are few.
+    """
+
+    trained: Literal["all", "classifier"] = "all"
 
 
 class CellClassification:
