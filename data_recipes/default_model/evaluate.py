@@ -73,24 +73,30 @@ def evaluate_fold(
     baselines: bool = True,
     with_tissue: bool = False,
     seed: int = 0,
+    method: str = "auto",
+    called: str = "bioseq",
 ) -> tuple[list[Row], pd.DataFrame]:
-    """Rows for every method and type that `fold` holds out, and each cell's confidence."""
+    """Rows for every method and type that `fold` holds out, and each cell's confidence.
+
+    `method` is that of `annotate`, of a model of its kind; the rows name it as `called`.
+    """
     rows: list[Row] = []
     curves = []
     for test in test_sets(folder, fold, folds, condition, seed=seed):
         options = AnnotateOptions(
+            method=method,
             model=str(model),
             organism=test.organism,
             tissue=(plain_tissue(test.tissue) or None) if with_tissue else None,
         )
         result = annotate_cells(test.adata, options)
-        name = "bioseq, tissue given" if with_tissue else "bioseq"
+        name = f"{called}, tissue given" if with_tissue else called
         answers = {name: result.ontology_term_id}
         if baselines:
             answers |= _baselines(test, references, result.cluster)
-        for method, answer in answers.items():
-            confidence = result.confidence if method == name else np.ones(len(answer))
-            rows += _rows(test, condition, method, answer, confidence)
+        for one, answer in answers.items():
+            confidence = result.confidence if one == name else np.ones(len(answer))
+            rows += _rows(test, condition, one, answer, confidence)
         truth = test.adata.obs["cl_id"].to_numpy()
         graded = [grade(a, t) for a, t in zip(result.ontology_term_id, truth, strict=True)]
         held = [holds(a, t) for a, t in zip(result.ontology_term_id, truth, strict=True)]
