@@ -69,7 +69,7 @@ class Settings:
     infilled: int = 100
     span: int = 6
     infill_numbers: tuple[int, ...] = (0, 10)
-    copies: int = 9600
+    copies: int = 14_400
     copy_lengths: tuple[int, int] = (32, 96)
     copy_tokens: int = 256
     copy_changes: tuple[float, float] = (0.05, 0.5)
