@@ -18,6 +18,7 @@ from bioseq_recipes.trained.protein.baselines import (
     SiteFrequencies,
     residue_frequencies,
 )
+from bioseq_recipes.trained.protein.copies import Mutator
 from bioseq_recipes.trained.protein.families import open_families
 
 from biosequence.errors import InputError
@@ -82,7 +83,7 @@ def output(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_trained_protein_writes_every_result_with_its_baseline(output: Path) -> None:
     results = json.loads((output / "results.json").read_text())
     assert {row["model"] for row in results["models"]} == {"xlstm", "mamba"}
-    for stage in ("close", "families"):
+    for stage in ("copies", "families"):
         runs = [row for row in results["models"] if row["stage"] == stage]
         assert len(runs) == 2 and len({row["tokens"] for row in runs}) == 1
     for table in ("in_context", "assay", "infill"):
@@ -118,14 +119,36 @@ def test_trained_protein_holds_out_what_has_no_relative_in_training(
     assert train & set(clusters[owners == "members"].tolist())
 
 
-def test_trained_protein_learns_to_copy_from_short_members_of_training_groups(
+def test_trained_protein_simulates_families_from_pieces_of_training_proteins(
     output: Path,
 ) -> None:
     folder = output / "data" / "families"
-    groups = {one.name: set(one.sequences) for one in open_families(folder, "train")}
-    close = list(open_families(folder, "close"))
-    assert close and all(len(one.sequences) > 2 for one in close)
-    assert all(set(one.sequences) <= groups[one.name] for one in close)
+    words = {
+        one[at : at + 6]
+        for family in open_families(folder, "train")
+        for one in family.sequences
+        for at in range(len(one) - 5)
+    }
+    simulated = list(open_families(folder, "copies"))
+    assert len(simulated) == 12
+    shares = []
+    for family in simulated:
+        assert len(set(family.sequences)) > 2, "copies differ"
+        own = [one[at : at + 6] for one in family.sequences for at in range(len(one) - 5)]
+        shares.append(np.mean([word in words for word in own]))
+    assert min(shares) > 0, "a simulated family has nothing of a training protein"
+
+
+def test_mutator_changes_as_many_residues_as_it_is_told_to_and_prefers_alike_ones() -> None:
+    mutator = Mutator(dict.fromkeys(RESIDUES.tolist(), 0.05))
+    chance = np.random.default_rng(0)
+    old = "I" * 4000
+    new = np.array(list(mutator(old, chance, changed=0.3, gaps=0.0)))
+    assert np.mean(new != "I") == pytest.approx(0.3, abs=0.03)
+    # BLOSUM62 aligns I with V far more often than with W.
+    assert np.sum(new == "V") > 5 * np.sum(new == "W")
+    lengths = [len(mutator("MKTAYIAK" * 8, chance, changed=0.0, gaps=0.1)) for _ in range(20)]
+    assert min(lengths) < 64 < max(lengths)
 
 
 def test_trained_protein_finds_the_homologs_of_the_scan(output: Path) -> None:

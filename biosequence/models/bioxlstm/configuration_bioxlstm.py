@@ -101,6 +101,10 @@ class BioXLSTMConfig(PreTrainedConfig):
         ``"none"``, ``"per_head"`` (DNA), ``"inner"`` or ``"inner_2d"`` (Prot); any length.
     igate, igate_normalize
         ``"exp"`` or ``"sigmoid"``; the latter works without a normaliser too.
+    forget_bias
+        Forget biases of the first and last mLSTM head before training; heads between lie between.
+        A head forgets ``sigmoid(-bias)`` of its memory per token: 3 keeps some 20 tokens, 6 some
+        400, 10 some 20,000.
     cell_eps
         Added to the normaliser.
     bidirectional
@@ -171,6 +175,7 @@ class BioXLSTMConfig(PreTrainedConfig):
     rope_theta: float | int = 500_000.0
     igate: str = "exp"
     igate_normalize: bool = True
+    forget_bias: list[float | int] | tuple[float | int, ...] = (3.0, 6.0)
     cell_eps: float = 1e-6
     bidirectional: str = "none"
     rcps: bool = False
@@ -212,6 +217,7 @@ class BioXLSTMConfig(PreTrainedConfig):
         if self.slstm_num_heads is None:
             self.slstm_num_heads = self.num_heads
         self.slstm_at = sorted(self.slstm_at or [])
+        self.forget_bias = list(self.forget_bias)
         width = self.hidden_size
         if self.inner_size is None:
             self.inner_size = rounded_width(self.proj_factor * width, 64, up=self.inner_round_up)
@@ -304,6 +310,12 @@ def _check_block(config: BioXLSTMConfig) -> None:
             f"A block of the kind {config.block!r} goes with {wanted}.",
             f"qkv={config.qkv!r}, out_gate={config.out_gate!r}, gate_input={config.gate_input!r}",
             "Name the dialect ('v1', 'dna', 'prot' or 'large') and leave these fields out.",
+        )
+    if len(config.forget_bias) != 2:
+        refuse(
+            f"Forget biases run from one number to another, and {config.forget_bias} are given.",
+            "forget_bias",
+            "Give two numbers, such as [3.0, 6.0].",
         )
     if config.igate == "exp" and not config.igate_normalize:
         refuse(

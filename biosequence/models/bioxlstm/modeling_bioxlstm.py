@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -109,6 +109,14 @@ class BioXLSTMPreTrainedModel(PreTrainedModel):
     _no_split_modules: ClassVar[list[str]] = ["ResidualBlock"]
     _is_stateful = True
 
+    def _initialize_weights(self, module: nn.Module, *_: Any, **__: Any) -> None:
+        """Initialise one module, also one without parameters of its own.
+
+        From classes outside its package transformers takes those for loaded, but a cell starts
+        the gates that it holds, a block its sLSTM, and a feed-forward layer its way down.
+        """
+        super()._initialize_weights(module)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Draw the weights of one module: small inwards, smaller with depth outwards."""
@@ -146,7 +154,8 @@ class BioXLSTMPreTrainedModel(PreTrainedModel):
     def _init_gates(self, cell: MLSTMCell) -> None:
         init.zeros_(cell.igate.weight)
         init.zeros_(cell.fgate.weight)
-        heads = torch.linspace(3.0, 6.0, cell.num_heads, device=cell.fgate.bias.device)
+        ends, device = self.config.forget_bias, cell.fgate.bias.device
+        heads = torch.linspace(*ends, cell.num_heads, device=device)
         init.copy_(cell.fgate.bias, heads)
         if self.config.block == "post_up":
             init.constant_(cell.igate.bias, -10.0)

@@ -25,7 +25,8 @@ from biosequence.training.data import ShardWriter, TokenShards
 
 from ...corpora import prepare_corpus
 from ...corpora.splits import homology_clusters
-from .baselines import NgramScorer, residue_frequencies
+from .baselines import residue_frequencies
+from .copies import simulated_families
 from .settings import Settings
 
 SPLITS = ("train", "validation", "test")
@@ -47,9 +48,9 @@ class Member:
 def prepare_families(source: Path, output: Path, settings: Settings) -> dict[str, Any]:
     """Families under `output`, and what was counted; nothing is done twice.
 
-    `train` and `validation` are groups of homologs for the trainer, `close` those of the first that
-    are short and alike; `members` are held-out members
-    of training families, and `families` are families of which nothing was trained on.
+    `train` and `validation` are groups of homologs for the trainer, `copies` simulated ones made
+    from the first; `members` are held-out members of training families, and `families` are
+    families of which nothing was trained on.
 
     Parameters
     ----------
@@ -78,10 +79,13 @@ def prepare_families(source: Path, output: Path, settings: Settings) -> dict[str
     watched = _groups(by_split["validation"], settings, np.random.default_rng(1))
     watched = dict(list(watched.items())[: settings.watched])
     test = {name: found for name, found in by_split["test"].items() if len(found) > 1}
-    close = _close(groups, settings)
+    frequencies = residue_frequencies(one for group in groups.values() for one in group)
+    copies = simulated_families(
+        list(groups.values()), frequencies, settings, np.random.default_rng(3)
+    )
     parts = {
         "train": groups,
-        "close": close,
+        "copies": copies,
         "validation": watched,
         "members": held,
         "families": test,
@@ -197,20 +201,6 @@ def _groups(
                 found[f"{name}#{number}"] = [sequences[at] for at in chosen]
     names = list(found)
     return {names[at]: found[names[at]] for at in chance.permutation(len(names))}
-
-
-def _close(groups: Mapping[str, list[str]], settings: Settings) -> dict[str, list[str]]:
-    """Short proteins of groups in which one tells of another; at least three."""
-    scorer = NgramScorer(residue_frequencies(one for group in groups.values() for one in group))
-    found = {}
-    for name, sequences in groups.items():
-        short = [one for one in sequences if len(one) < settings.close_longest]
-        if len(short) > 2:
-            first, *others = short
-            alone, count = scorer(first, [])
-            if scorer(first, others[:8])[0] - alone > settings.close_gain * count:
-                found[name] = short
-    return found
 
 
 def _counted(found: Mapping[str, Iterable[str]]) -> dict[str, int]:

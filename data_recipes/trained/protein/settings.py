@@ -42,9 +42,14 @@ class Settings:
         Residues of a span.
     infill_numbers
         Homologs before the protein that is filled in.
-    close_longest, close_gain
-        Proteins shorter than this whose residues the words of their relatives foretell better than
-        frequencies do, by so many nats: the first stage.
+    copies
+        Simulated families of the first stage.
+    copy_lengths, copy_tokens
+        Residues of the piece of a protein that a simulated family copies, from and to, and the
+        tokens of the family.
+    copy_changes, copy_gaps
+        Share of residues that a copy changes, from and to, one draw a family; insertions and
+        deletions per residue.
     overrides, first
         Changes to the recipes; those of the first stage alone.
     """
@@ -64,8 +69,11 @@ class Settings:
     infilled: int = 100
     span: int = 6
     infill_numbers: tuple[int, ...] = (0, 10)
-    close_longest: int = 256
-    close_gain: float = 0.3
+    copies: int = 14_400
+    copy_lengths: tuple[int, int] = (32, 96)
+    copy_tokens: int = 256
+    copy_changes: tuple[float, float] = (0.05, 0.5)
+    copy_gaps: float = 0.02
     overrides: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
 
@@ -82,6 +90,9 @@ QUICK = Settings(
     mutants=40,
     infilled=3,
     infill_numbers=(0, 3),
+    copies=12,
+    copy_lengths=(16, 32),
+    copy_tokens=96,
     overrides=(
         "run.steps=4",
         "run.length=128",

@@ -9,14 +9,14 @@ from biosequence.training import TrainSummary, load_recipe, train
 
 from .settings import Settings
 
-STAGES = ("close", "families")
+STAGES = ("copies", "families")
 """Parts of the data that are trained on, one after the other."""
 
 
 def train_model(name: str, output: Path, settings: Settings) -> list[TrainSummary]:
     """Train a model, go on with it, or only look it up when its runs are over.
 
-    Short, close relatives come first: nowhere else is so much of a protein told by so few tokens
+    Simulated families come first: nowhere else is so much of a protein told by so few tokens
     before it.
 
     Parameters

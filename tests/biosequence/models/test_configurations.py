@@ -42,6 +42,29 @@ def test_a_misspelt_preset_is_told_its_neighbours():
         preset_config("prot-xlstm-100m")
 
 
+def test_forget_biases_are_those_of_the_configuration():
+    config = BioXLSTMConfig(
+        hidden_size=32, num_hidden_layers=2, num_heads=3, forget_bias=[6.0, 10.0], inner_size=48
+    )
+    for block in BioXLSTMForCausalLM(config).backbone.layers:
+        assert block.mixer.cell.fgate.bias.tolist() == [6.0, 8.0, 10.0]
+    assert BioXLSTMConfig().forget_bias == [3.0, 6.0]
+
+
+def test_what_begins_at_values_of_its_own_begins_there():
+    """Cells, blocks and feed-forward layers have no parameters of their own, only their parts."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_heads": 2}
+    one = BioXLSTMForCausalLM(BioXLSTMConfig(slstm_at=[1], **sizes)).backbone.layers
+    assert one[0].mixer.cell.fgate.bias.tolist() == [3.0, 6.0]
+    assert one[0].mixer.cell.igate.bias.abs().max() > 0
+    assert one[1].mixer.bias[1].abs().min() > 0, "the sLSTM forgets at once"
+    large = BioXLSTMForCausalLM(BioXLSTMConfig(dialect="large", **sizes)).backbone.layers
+    assert large[0].mixer.cell.igate.bias.tolist() == [-10.0, -10.0]
+    for down in (one[1].ffn.down, large[0].ffn.down):
+        assert down.weight.std().item() == pytest.approx(2 / 2 / 64**0.5, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -55,6 +78,7 @@ def test_a_misspelt_preset_is_told_its_neighbours():
         ({"slstm_at": [7]}, r"\[7\]"),
         ({"bidirectional": "native", "slstm_at": [0]}, "native"),
         ({"igate_normalize": False}, "normaliser"),
+        ({"forget_bias": [3.0]}, "one number to another"),
         ({"pooling": "max"}, "pooling"),
     ],
 )
