@@ -60,7 +60,8 @@ def test_what_is_found_goes_into_a_file_and_comes_back(cells, tiny_langcell, tmp
     cm.tl.few_shot(cells, "mine", 2, model=tiny_langcell)
     cells.write_h5ad(tmp_path / "cells.h5ad")
     back = ad.read_h5ad(tmp_path / "cells.h5ad")
-    pd.testing.assert_frame_equal(back.obs, cells.obs, check_dtype=False)
+    # Versions of anndata differ in how they store the names of categories.
+    pd.testing.assert_frame_equal(back.obs, cells.obs, check_dtype=False, check_categorical=False)
     assert back.uns["bioseq_retrieved"]["queries"].tolist() == ["monocyte", "T cell"]
     backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
     cm.tl.retrieve("T cell", backed, model=tiny_langcell, key_added="again")
