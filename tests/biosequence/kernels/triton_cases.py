@@ -345,7 +345,9 @@ def test_convolution(
 
 def test_it_is_the_first_choice_of_every_op() -> None:
     for op, found in backends().items():
-        assert found[0] == ("triton", ""), op
+        # The inner part of a mixer is made of other ops on a GPU, and those are asked here.
+        if op != "mamba_inner":
+            assert found[0] == ("triton", ""), op
 
 
 def test_what_it_cannot_take_is_refused_with_the_reason() -> None:
