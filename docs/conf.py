@@ -33,6 +33,8 @@ nb_execution_mode = "off"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_class_signature = "separated"
+# What transformers says of its own constructors is no reStructuredText.
+autodoc_inherit_docstrings = False
 napoleon_google_docstring = False
 # Fields described in a class docstring are not described a second time.
 napoleon_use_ivar = True
