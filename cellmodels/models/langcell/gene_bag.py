@@ -1,8 +1,8 @@
 """A cell tower without attention: a weighted sum of gene vectors, and the vectors of the top genes.
 
-The weight of a gene follows from its rank alone. The cost is one row of a table for each gene, which
-a processor reads by the tens of thousands of cells a second; what is lost is every interaction
-between genes that a sum cannot see. Sums over sets in this form: Zaheer et al., 2017, "Deep Sets".
+The weight of a gene follows from its rank alone. The cost is one row of a table for each gene, so
+that two cores read tens of thousands of cells a second; what is lost is every interaction between
+genes that a sum cannot see. Sums over sets in this form: Zaheer et al., 2017, "Deep Sets".
 """
 
 # Shapes: B cells, L genes, D width, K genes whose states are kept, I ids of all cells.
